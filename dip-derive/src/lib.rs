@@ -1,0 +1,2 @@
+//! The macros of [dip](https://docs.rs/dip-ipc).
+#![forbid(unsafe_code)]

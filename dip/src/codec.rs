@@ -1,0 +1,96 @@
+//! How the body of a message becomes bytes and back.
+//!
+//! A message names its codec: `#[protocol(codec = json)]`. The codecs of dip are the types of this
+//! module; a format of one's own is an `impl Codec<T> for MyCodec` of two functions.
+
+mod body;
+mod error;
+pub(crate) mod utf8;
+
+pub use body::{Body, BodyMut};
+pub use error::{DecodeError, EncodeError};
+
+/// How values of type `T` are written to and read from a body.
+///
+/// ```
+/// use dip::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+///
+/// struct Celsius(i16);
+/// struct BigEndian;
+///
+/// impl Codec<Celsius> for BigEndian {
+///     fn encode(value: &Celsius, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
+///         body.extend_from_slice(&value.0.to_be_bytes());
+///         Ok(())
+///     }
+///
+///     fn decode(mut body: Body<'_>, _: &DecodeLimits) -> Result<Celsius, DecodeError> {
+///         let degrees = i16::from_be_bytes(body.read_array()?);
+///         body.finish()?;
+///         Ok(Celsius(degrees))
+///     }
+/// }
+/// ```
+pub trait Codec<T>: 'static {
+    /// Appends `value` to `body`.
+    ///
+    /// # Errors
+    ///
+    /// When the format cannot hold the value. What was appended before the error is discarded.
+    fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError>;
+
+    /// Reads one value; the whole body must be used up.
+    ///
+    /// # Errors
+    ///
+    /// When the body does not hold a value of this type, or one that is over `limits`.
+    fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError>;
+}
+
+/// What a decoder may spend on one body, and which pickles it reads.
+///
+/// The receiver sets them; a codec that builds nested or growing
+/// values keeps to them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DecodeLimits {
+    /// How deep values may be nested in formats that come without a limit of their own (128).
+    pub depth: usize,
+    /// Bytes that the decoded value of one body may take in memory.
+    pub decoded_size: usize,
+    /// Which pickles are read; plain data only by default.
+    pub pickle: PicklePolicy,
+}
+
+impl DecodeLimits {
+    /// The limits for a body of `len` bytes: depth 128, and in memory 16 times the body and 1 MiB
+    /// on top, 256 MiB at most.
+    pub fn for_body(len: usize) -> Self {
+        let decoded_size = len.saturating_mul(16).saturating_add(1 << 20).min(256 << 20);
+        Self { depth: 128, decoded_size, pickle: PicklePolicy::default() }
+    }
+}
+
+/// Which pickles are read. A pickle is read as data; nothing in it is ever executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PicklePolicy {
+    inert: bool,
+}
+
+impl PicklePolicy {
+    /// Plain data only: any class but the value types of Python is an error that names it.
+    pub const fn plain() -> Self {
+        Self { inert: false }
+    }
+
+    /// Objects of any class become an inert [`Object`](crate::value::Object): the name of the class,
+    /// its arguments and its state, for the receiver to interpret.
+    pub const fn inert() -> Self {
+        Self { inert: true }
+    }
+
+    /// Whether objects become inert values instead of errors.
+    pub const fn allows_objects(self) -> bool {
+        self.inert
+    }
+}

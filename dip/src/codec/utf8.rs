@@ -1,0 +1,34 @@
+//! Text, with the error that Python words for bytes that are none.
+
+use super::DecodeError;
+
+/// The text in `bytes`.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let start = error.valid_up_to();
+        let reason = match error.error_len() {
+            None => "unexpected end of data",
+            Some(_) if matches!(bytes[start], 0xc2..=0xf4) => "invalid continuation byte",
+            Some(_) => "invalid start byte",
+        };
+        DecodeError::named("UnicodeDecodeError", format!("invalid utf-8 at byte {start}: {reason}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_one_python_gives() {
+        for (bytes, reason) in [
+            (&b"\xff"[..], "invalid utf-8 at byte 0: invalid start byte"),
+            (b"a\xe4\xb8", "invalid utf-8 at byte 1: unexpected end of data"),
+            (b"\xe4\xb8A", "invalid utf-8 at byte 0: invalid continuation byte"),
+            (b"\xc0\xaf", "invalid utf-8 at byte 0: invalid start byte"),
+            (b"\xed\xa0\x80", "invalid utf-8 at byte 0: invalid continuation byte"),
+        ] {
+            assert_eq!(text(bytes).unwrap_err().text(), reason);
+        }
+    }
+}

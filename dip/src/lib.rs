@@ -1,0 +1,8 @@
+//! Typed messaging between processes.
+
+pub mod codec;
+mod mtype;
+pub mod value;
+
+pub use mtype::Mtype;
+pub use value::Value;

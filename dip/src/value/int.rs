@@ -1,0 +1,147 @@
+//! Integers of any size.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use num_bigint::BigInt;
+
+/// An integer of any size, as Python has them.
+///
+/// ```
+/// use dip::value::Int;
+///
+/// let big: Int = "1180591620717411303424".parse().unwrap();
+/// assert_eq!(big.to_string(), "1180591620717411303424");
+/// assert!(i64::try_from(&big).is_err());
+/// assert_eq!(i64::try_from(&Int::from(7)), Ok(7));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Int(Repr);
+
+/// What fits is always `Small`, so that equal integers have one representation.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Small(i64),
+    Big(Box<BigInt>),
+}
+
+/// An [`Int`] does not fit the type asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfRange(());
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the integer does not fit the type")
+    }
+}
+
+impl std::error::Error for OutOfRange {}
+
+impl Int {
+    /// The value as an `i64`, when it fits.
+    pub fn as_i64(&self) -> Option<i64> {
+        match &self.0 {
+            Repr::Small(small) => Some(*small),
+            Repr::Big(_) => None,
+        }
+    }
+
+    /// From two's complement, least significant byte first, as pickles hold it; no byte is 0.
+    pub fn from_signed_bytes_le(bytes: &[u8]) -> Self {
+        BigInt::from_signed_bytes_le(bytes).into()
+    }
+
+    /// Two's complement, least significant byte first, as short as possible; at least one byte.
+    pub fn to_signed_bytes_le(&self) -> Vec<u8> {
+        self.to_big().to_signed_bytes_le()
+    }
+
+    /// The value as the type of the `num-bigint` crate that does the arithmetic.
+    fn to_big(&self) -> BigInt {
+        match &self.0 {
+            Repr::Small(small) => BigInt::from(*small),
+            Repr::Big(big) => BigInt::clone(big),
+        }
+    }
+}
+
+impl Default for Int {
+    fn default() -> Self {
+        Self(Repr::Small(0))
+    }
+}
+
+impl PartialOrd for Int {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Int {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Repr::Small(one), Repr::Small(two)) => one.cmp(two),
+            _ => self.to_big().cmp(&other.to_big()),
+        }
+    }
+}
+
+impl From<BigInt> for Int {
+    fn from(big: BigInt) -> Self {
+        Self(match i64::try_from(&big) {
+            Ok(small) => Repr::Small(small),
+            Err(_) => Repr::Big(Box::new(big)),
+        })
+    }
+}
+
+macro_rules! conversions {
+    ($($t:ty),*) => {$(
+        impl From<$t> for Int {
+            fn from(value: $t) -> Self {
+                match i64::try_from(value) {
+                    Ok(small) => Self(Repr::Small(small)),
+                    Err(_) => BigInt::from(value).into(),
+                }
+            }
+        }
+
+        /// Fails when the integer does not fit.
+        impl TryFrom<&Int> for $t {
+            type Error = OutOfRange;
+
+            fn try_from(int: &Int) -> Result<Self, OutOfRange> {
+                match &int.0 {
+                    Repr::Small(small) => Self::try_from(*small).map_err(|_| OutOfRange(())),
+                    Repr::Big(big) => Self::try_from(&**big).map_err(|_| OutOfRange(())),
+                }
+            }
+        }
+    )*};
+}
+
+conversions!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize, isize);
+
+/// Decimal digits, with an optional sign.
+impl std::str::FromStr for Int {
+    type Err = num_bigint::ParseBigIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<BigInt>().map(Self::from)
+    }
+}
+
+impl fmt::Display for Int {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Small(small) => small.fmt(f),
+            Repr::Big(big) => big.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Int {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,90 @@
+//! A set: each item once.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use indexmap::IndexSet;
+
+use super::Value;
+
+/// The items of a Python set or frozenset, each once, in the order they arrived.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Set(IndexSet<Value>);
+
+impl Set {
+    /// A set without items.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an item; `false` when it was there.
+    pub fn insert(&mut self, item: impl Into<Value>) -> bool {
+        self.0.insert(item.into())
+    }
+
+    /// Whether the item is there.
+    pub fn contains(&self, item: &Value) -> bool {
+        self.0.contains(item)
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The items.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Value> {
+        self.0.iter()
+    }
+}
+
+/// The length only: equal sets may differ in order.
+impl Hash for Set {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.len().hash(state);
+    }
+}
+
+impl fmt::Debug for Set {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+impl<V: Into<Value>> FromIterator<V> for Set {
+    fn from_iter<I: IntoIterator<Item = V>>(items: I) -> Self {
+        Self(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl IntoIterator for Set {
+    type Item = Value;
+    type IntoIter = IntoIter;
+
+    fn into_iter(self) -> IntoIter {
+        IntoIter(self.0.into_iter())
+    }
+}
+
+/// The items of a [`Set`], in order of arrival.
+#[derive(Debug)]
+pub struct IntoIter(indexmap::set::IntoIter<Value>);
+
+impl Iterator for IntoIter {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for IntoIter {}

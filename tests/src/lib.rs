@@ -1,0 +1,2 @@
+//! What several tests share.
+#![forbid(unsafe_code)]

@@ -1,0 +1,5 @@
+//! One binary for all behaviour tests: each module is a list of behaviours.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod vectors;
