@@ -3,12 +3,31 @@
 //! A message names its codec: `#[protocol(codec = json)]`. The codecs of dip are the types of this
 //! module; a format of one's own is an `impl Codec<T> for MyCodec` of two functions.
 
+#[cfg(feature = "bincode")]
+mod bincode;
 mod body;
 mod error;
+mod fields;
+mod json;
+pub(crate) mod list;
+mod pickle;
+mod raw;
+mod text;
+mod unit;
 pub(crate) mod utf8;
+
+#[cfg(feature = "bincode")]
+pub use bincode::Bincode;
 
 pub use body::{Body, BodyMut};
 pub use error::{DecodeError, EncodeError};
+pub use fields::{Field, Fields, Record};
+pub use json::Json;
+pub use list::List;
+pub use pickle::Pickle;
+pub use raw::Raw;
+pub use text::Text;
+pub use unit::Unit;
 
 /// How values of type `T` are written to and read from a body.
 ///
@@ -31,6 +50,10 @@ pub use error::{DecodeError, EncodeError};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "the codec `{Self}` can't carry `{T}`",
+    label = "`{Self}` can't carry this type"
+)]
 pub trait Codec<T>: 'static {
     /// Appends `value` to `body`.
     ///
@@ -92,5 +115,44 @@ impl PicklePolicy {
     /// Whether objects become inert values instead of errors.
     pub const fn allows_objects(self) -> bool {
         self.inert
+    }
+}
+
+/// A struct of one field that travels as that field alone. The derive writes it for the codecs
+/// `text`, `raw` and `list`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a struct of one field",
+    label = "the codecs `text`, `raw` and `list` carry newtypes"
+)]
+pub trait Newtype: Sized {
+    /// The type of the field.
+    type Inner;
+    /// Puts the struct around the field.
+    fn wrap(inner: Self::Inner) -> Self;
+    /// The field.
+    fn inner(&self) -> &Self::Inner;
+}
+
+impl Newtype for String {
+    type Inner = Self;
+
+    fn wrap(inner: Self) -> Self {
+        inner
+    }
+
+    fn inner(&self) -> &Self {
+        self
+    }
+}
+
+impl Newtype for bytes::Bytes {
+    type Inner = Self;
+
+    fn wrap(inner: Self) -> Self {
+        inner
+    }
+
+    fn inner(&self) -> &Self {
+        self
     }
 }

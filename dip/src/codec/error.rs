@@ -73,6 +73,11 @@ impl DecodeError {
         Self::new(format!("Not enough bytes to read, expect: {expected}, got: {got}"))
     }
 
+    /// The body ends inside a number of `size` bytes.
+    pub(crate) fn unpack(size: usize) -> Self {
+        Self::named("error", format!("unpack requires a buffer of {size} bytes"))
+    }
+
     /// The decoded value is deeper than the receiver allows.
     #[cfg_attr(not(feature = "bincode"), allow(dead_code))]
     pub(crate) fn too_deep(limit: usize) -> Self {

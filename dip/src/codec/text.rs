@@ -1,0 +1,19 @@
+//! UTF-8 text, nothing around it.
+
+use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype, utf8};
+
+/// A newtype over `String`: its text, as UTF-8.
+#[derive(Debug)]
+pub enum Text {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Newtype<Inner = String>> Codec<T> for Text {
+    fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
+        body.extend_from_slice(value.inner().as_bytes());
+        Ok(())
+    }
+
+    fn decode(body: Body<'_>, _: &DecodeLimits) -> Result<T, DecodeError> {
+        utf8::text(&body).map(|text| T::wrap(text.to_owned()))
+    }
+}

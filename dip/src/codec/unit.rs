@@ -1,0 +1,17 @@
+//! Nothing at all.
+
+use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+
+/// The codec of `()`: the empty body.
+#[derive(Debug)]
+pub enum Unit {}
+
+impl Codec<()> for Unit {
+    fn encode((): &(), _: &mut BodyMut<'_>) -> Result<(), EncodeError> {
+        Ok(())
+    }
+
+    fn decode(body: Body<'_>, _: &DecodeLimits) -> Result<(), DecodeError> {
+        body.finish()
+    }
+}

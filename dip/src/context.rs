@@ -1,0 +1,175 @@
+//! What surrounds a message, and how a handler asks for it.
+
+use std::any::{Any, TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::mtype::Mtype;
+use crate::peer::Peer;
+use crate::reply::Rejection;
+
+/// What a handler may take besides its message.
+///
+/// dip implements it for [`State<T>`], [`Peer`] and [`Context`]; users
+/// for their own types:
+///
+/// ```
+/// use dip::{Context, FromContext, Rejection};
+///
+/// struct Uid(u32);
+///
+/// impl FromContext for Uid {
+///     fn from_context(context: &Context) -> Result<Self, Rejection> {
+///         let uid = context.peer().uid();
+///         uid.map(Uid).ok_or_else(|| Rejection::named("PermissionError", "no uid over TCP"))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a handler can't take `{Self}` as an argument",
+    label = "not an extractor",
+    note = "for shared state write `State(name): State<{Self}>`; other extractors are `Peer`, `Context` and types that implement `dip::FromContext`"
+)]
+pub trait FromContext: Sized + Send + 'static {
+    /// The state that must be given to the server; a wrapper writes `= State::<Db>::NEEDS`.
+    const NEEDS: &'static [StateType] = &[];
+
+    /// Takes the value out of the context.
+    ///
+    /// # Errors
+    ///
+    /// A rejection is the reply to the message; its handler does not run.
+    fn from_context(context: &Context) -> Result<Self, Rejection>;
+}
+
+/// A type of state that a handler needs: a wrapper around [`State`] hands on the need.
+#[derive(Clone, Copy)]
+pub struct StateType {
+    pub(crate) id: fn() -> TypeId,
+    pub(crate) name: fn() -> &'static str,
+}
+
+impl StateType {
+    /// The need for a `State<T>`.
+    pub const fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>, name: type_name::<T> }
+    }
+}
+
+impl fmt::Debug for StateType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StateType({})", (self.name)())
+    }
+}
+
+/// State shared by all handlers: what `state = value` gave to the server, cloned for each message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State<T>(pub T);
+
+impl<T> std::ops::Deref for State<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> FromContext for State<T> {
+    const NEEDS: &'static [StateType] = &[StateType::of::<T>()];
+
+    fn from_context(context: &Context) -> Result<Self, Rejection> {
+        context.state().map(State).ok_or_else(|| {
+            // Start-up checks NEEDS; only an extractor that forgot its NEEDS comes here.
+            Rejection::named("RuntimeError", format!("no state {} was given", type_name::<T>()))
+        })
+    }
+}
+
+impl FromContext for Peer {
+    fn from_context(context: &Context) -> Result<Self, Rejection> {
+        Ok(context.peer().clone())
+    }
+}
+
+impl FromContext for Context {
+    fn from_context(context: &Context) -> Result<Self, Rejection> {
+        Ok(context.clone())
+    }
+}
+
+/// What surrounds one message: who sent it, under which type, until when an answer makes sense.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    mtype: Mtype,
+    peer: Peer,
+    deadline: Option<Instant>,
+    states: States,
+}
+
+impl Context {
+    pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Option<Instant>, states: States) -> Self {
+        Self(Arc::new(Inner { mtype, peer, deadline, states }))
+    }
+
+    /// Which message this is.
+    pub fn mtype(&self) -> Mtype {
+        self.0.mtype
+    }
+
+    /// Who sent it.
+    pub fn peer(&self) -> &Peer {
+        &self.0.peer
+    }
+
+    /// When the handler is stopped and the sender told so; `None` when nothing stops it.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.deadline
+    }
+
+    /// Asks for a value as a handler's argument would: for extractors made of others.
+    ///
+    /// # Errors
+    ///
+    /// Those of the extractor.
+    pub fn extract<T: FromContext>(&self) -> Result<T, Rejection> {
+        T::from_context(self)
+    }
+
+    pub(crate) fn state<T: Clone + 'static>(&self) -> Option<T> {
+        self.0.states.get()
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("mtype", &self.0.mtype)
+            .field("peer", &self.0.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The state given to a server, one value a type.
+#[derive(Clone, Default)]
+pub(crate) struct States(Arc<HashMap<TypeId, Box<dyn Any + Send + Sync>>>);
+
+impl States {
+    /// Adds a value; hands back `false` when one of this type was there.
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) -> bool {
+        let states = Arc::get_mut(&mut self.0);
+        // Nobody shares the map before the server starts.
+        states.is_some_and(|states| states.insert(TypeId::of::<T>(), Box::new(value)).is_none())
+    }
+
+    pub(crate) fn has(&self, id: TypeId) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    fn get<T: Clone + 'static>(&self) -> Option<T> {
+        self.0.get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()
+    }
+}

@@ -1,0 +1,336 @@
+//! What can go wrong, in one tree.
+
+use std::fmt;
+use std::io;
+use std::panic::Location;
+use std::path::PathBuf;
+
+use crate::reply::Code;
+
+/// The result of whatever dip does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What any function of dip can fail with.
+///
+/// `Debug` prints the readable report, because `main` prints errors with it.
+#[non_exhaustive]
+pub enum Error {
+    /// The program is put together wrongly: everything that is, at once.
+    Startup(Vec<Fault>),
+    /// The server cannot listen.
+    Bind(crate::transport::BindError),
+    /// The client cannot connect.
+    Connect(crate::transport::ConnectError),
+    /// Another server has taken over the path: new clients reach that one.
+    PathTaken(PathBuf),
+    /// The handler replied with the error its message declares.
+    App(Box<dyn std::error::Error + Send + Sync>),
+    /// The peer refused the message.
+    Rejected(Remote),
+    /// The message was certainly not sent.
+    NotSent(Reason),
+    /// No answer in time.
+    Deadline {
+        /// Whether the message was sent, and so may have been handled.
+        sent: bool,
+    },
+    /// The connection broke while an answer was due: the message may have been handled.
+    ConnectionLost,
+    /// The operating system refused something else.
+    Io(io::Error),
+}
+
+/// One thing that is wrong with how a program is put together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    what: String,
+    at: Option<&'static Location<'static>>,
+}
+
+impl Fault {
+    pub(crate) fn new(what: impl Into<String>, at: &'static Location<'static>) -> Self {
+        Self { what: what.into(), at: Some(at) }
+    }
+
+    pub(crate) fn anywhere(what: impl Into<String>) -> Self {
+        Self { what: what.into(), at: None }
+    }
+
+    /// The line to look at: `file:line:column`.
+    pub fn location(&self) -> Option<&'static Location<'static>> {
+        self.at
+    }
+}
+
+/// The line to look at, and what is wrong there.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some(at) => write!(f, "{at}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+/// What the peer said instead of handling the message.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remote {
+    /// Why, as a code. A classic server knows two: an unknown type, and any other refusal.
+    pub code: Code,
+    /// Why, as text. From a classic server it is the `repr` of a Python exception.
+    pub text: String,
+}
+
+impl Remote {
+    /// What a classic server replied instead of `ok`.
+    #[allow(dead_code, reason = "the client is its only user")]
+    pub(crate) fn from_classic(text: String) -> Self {
+        let unknown = text.starts_with("UnsupportedProtoError(");
+        Self { code: if unknown { Code::UnknownType } else { Code::Rejected }, text }
+    }
+
+    /// The name of the error's class: what stands before the first `(`.
+    pub fn class(&self) -> &str {
+        self.text.split('(').next().unwrap_or(&self.text)
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the peer refused the message: {}", self.text)
+    }
+}
+
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Remote({:?}, {:?})", self.code, self.text)
+    }
+}
+
+impl std::error::Error for Remote {}
+
+/// Why a message was certainly not sent.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// It cannot be encoded.
+    Encode(crate::codec::EncodeError),
+    /// Its encoding is longer than the receiver accepts.
+    TooLarge {
+        /// Bytes of the body.
+        size: usize,
+        /// Bytes that are accepted.
+        limit: usize,
+    },
+    /// Its body is empty, which a classic server never answers.
+    EmptyBody,
+    /// The wire that this connection speaks cannot carry it; the text says what.
+    NotSupported(&'static str),
+    /// No connection could be made.
+    Connect(crate::transport::ConnectError),
+    /// The server did not accept the client's id.
+    IdRefused(Remote),
+    /// The client was closed.
+    Closed,
+    /// The process was forked since the client was made: a child makes its own.
+    Forked,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encode(_) => f.write_str("it cannot be encoded"),
+            Self::TooLarge { size, limit } => {
+                write!(f, "its body has {size} bytes, the receiver accepts {limit}")
+            }
+            Self::EmptyBody => {
+                f.write_str("its body is empty, which a classic server never answers")
+            }
+            Self::NotSupported(what) => write!(f, "the connection speaks the classic wire, {what}"),
+            Self::Connect(_) => f.write_str("no connection could be made"),
+            Self::IdRefused(_) => f.write_str("the server refused the client's id"),
+            Self::Closed => f.write_str("the client was closed"),
+            Self::Forked => f.write_str("the process was forked: make a client in the child"),
+        }
+    }
+}
+
+impl std::error::Error for Reason {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Encode(error) => Some(error),
+            Self::Connect(error) => Some(error),
+            Self::IdRefused(remote) => Some(remote),
+            _ => None,
+        }
+    }
+}
+
+/// How a call ended that did not end with a reply.
+///
+/// Nothing is ever matched to the wrong call, and every outcome says whether the message may have
+/// been handled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallError<E> {
+    /// The handler replied with the error its message declares.
+    App(E),
+    /// The peer refused the message.
+    Rejected(Remote),
+    /// The message was certainly not sent.
+    NotSent(Reason),
+    /// No answer in time.
+    Deadline {
+        /// Whether the message was sent, and so may have been handled.
+        sent: bool,
+    },
+    /// The connection broke while the answer was due: the message may have been handled.
+    ConnectionLost,
+}
+
+impl<E> CallError<E> {
+    /// Whether a handler may have seen the message.
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::App(_) | Self::ConnectionLost => true,
+            // A classic server's text may come from its handler.
+            Self::Rejected(remote) => {
+                remote.code == Code::Rejected || remote.code == Code::Panicked
+            }
+            Self::Deadline { sent } => *sent,
+            Self::NotSent(_) => false,
+        }
+    }
+
+    /// Whether the message was certainly not handled and may be sent again as it is.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotSent(reason) => matches!(reason, Reason::Connect(_) | Reason::IdRefused(_)),
+            Self::Deadline { sent } => !sent,
+            Self::Rejected(remote) => matches!(remote.code, Code::Overloaded | Code::ShuttingDown),
+            Self::App(_) | Self::ConnectionLost => false,
+        }
+    }
+
+    /// The application's error, if that is what it is.
+    pub fn into_app(self) -> Option<E> {
+        match self {
+            Self::App(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::App(error) => error.fmt(f),
+            Self::Rejected(remote) => remote.fmt(f),
+            Self::NotSent(reason) => write!(f, "the message was not sent: {reason}"),
+            Self::Deadline { sent } => f.write_str(deadline(*sent)),
+            Self::ConnectionLost => f.write_str(CONNECTION_LOST),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::App(error) => error.source(),
+            Self::NotSent(reason) => reason.source(),
+            _ => None,
+        }
+    }
+}
+
+const CONNECTION_LOST: &str =
+    "the connection broke while an answer was due: the message may have been handled";
+
+fn deadline(sent: bool) -> &'static str {
+    if sent {
+        "no answer in time: the message may have been handled"
+    } else {
+        "the time was up before the message could be sent"
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<CallError<E>> for Error {
+    fn from(error: CallError<E>) -> Self {
+        match error {
+            CallError::App(error) => Self::App(Box::new(error)),
+            CallError::Rejected(remote) => Self::Rejected(remote),
+            CallError::NotSent(reason) => Self::NotSent(reason),
+            CallError::Deadline { sent } => Self::Deadline { sent },
+            CallError::ConnectionLost => Self::ConnectionLost,
+        }
+    }
+}
+
+impl From<crate::transport::BindError> for Error {
+    fn from(error: crate::transport::BindError) -> Self {
+        Self::Bind(error)
+    }
+}
+
+impl From<crate::transport::ConnectError> for Error {
+    fn from(error: crate::transport::ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Startup(faults) => {
+                f.write_str("the program cannot start:")?;
+                faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+            }
+            Self::Bind(error) => error.fmt(f),
+            Self::Connect(error) => error.fmt(f),
+            Self::PathTaken(path) => write!(
+                f,
+                "another server has taken over {}: new clients reach that one",
+                path.display()
+            ),
+            Self::App(error) => error.fmt(f),
+            Self::Rejected(remote) => remote.fmt(f),
+            Self::NotSent(reason) => write!(f, "the message was not sent: {reason}"),
+            Self::Deadline { sent } => f.write_str(deadline(*sent)),
+            Self::ConnectionLost => f.write_str(CONNECTION_LOST),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The text of the error and of its causes.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind(error) => error.source(),
+            Self::Connect(error) => error.source(),
+            Self::App(error) => error.source(),
+            Self::NotSent(reason) => reason.source(),
+            Self::Io(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! Handlers as registered at link time, and how one of them is run on a message.
+//!
+//! Everything here but [`Unrouted`] is called by the expansion of `#[handler]` only. Each bound is
+//! asked for in one function, so that a fault gives one compiler error: `a_message` asks whether the
+//! first argument is a message, `an_extractor` whether another one can be extracted, `with_output_of`
+//! whether the return type fits.
+
+use std::any::TypeId;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+
+use bytes::Bytes;
+
+use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+use crate::context::{Context, FromContext, StateType};
+use crate::mtype::Mtype;
+use crate::protocol::{Once, Protocol, Shape};
+use crate::reply::{Failure, IntoReply, Rejection};
+
+/// A message that no handler takes: what a `#[handler(fallback)]` gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unrouted {
+    /// Which message it is.
+    pub mtype: Mtype,
+    /// Its bytes, as they came.
+    pub body: Bytes,
+}
+
+/// The message of a handler: how to read it and how to write what comes back.
+#[doc(hidden)]
+pub struct Message<M, T, E, S> {
+    route: Route,
+    name: fn() -> &'static str,
+    read: fn(Request<'_>) -> Result<M, DecodeError>,
+    answer: Answer<M, T, E>,
+    shape: PhantomData<fn() -> S>,
+}
+
+/// How the reply to a message is written.
+#[doc(hidden)]
+pub struct Answer<M, T, E> {
+    reply: fn(&T, &mut BodyMut<'_>) -> Result<(), EncodeError>,
+    rejection: fn(E) -> Rejection,
+    message: PhantomData<fn(M)>,
+}
+
+/// Which messages come to a handler.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// Those of one type.
+    One(Mtype),
+    /// All built-in ones that have no handler of their own, and the custom ones likewise.
+    Any,
+    /// Those that nobody else takes.
+    Fallback,
+}
+
+/// The only place that asks whether a type is a message.
+#[doc(hidden)]
+pub const fn a_message<M, T, E, S>() -> Message<M, T, E, S>
+where
+    M: Routed<Reply = T, Error = E, Shape = S>,
+    S: Shape,
+{
+    Message {
+        route: M::ROUTE,
+        name: std::any::type_name::<M>,
+        read: M::read,
+        answer: Answer { reply: M::write_reply, rejection: M::rejection, message: PhantomData },
+        shape: PhantomData,
+    }
+}
+
+/// The message of a fallback.
+#[doc(hidden)]
+pub const fn any_message<M, T, E, S>() -> Message<M, T, E, S>
+where
+    M: Unroutable<Reply = T, Error = E, Shape = S>,
+    S: Shape,
+{
+    Message {
+        route: Route::Fallback,
+        name: std::any::type_name::<M>,
+        read: M::take,
+        answer: Answer {
+            reply: |_, _| Ok(()),
+            rejection: |error| M::never(error),
+            message: PhantomData,
+        },
+        shape: PhantomData,
+    }
+}
+
+/// What a handler can take as its message: each [`Protocol`], and `builtin::Any`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    label = "the first argument of a handler is its message",
+    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`"
+)]
+pub trait Routed: Sized + Send + 'static {
+    const ROUTE: Route;
+    type Reply: Send + 'static;
+    type Error;
+    type Shape: Shape;
+    fn read(request: Request<'_>) -> Result<Self, DecodeError>;
+    fn write_reply(reply: &Self::Reply, body: &mut BodyMut<'_>) -> Result<(), EncodeError>;
+    fn rejection(error: Self::Error) -> Rejection;
+}
+
+#[diagnostic::do_not_recommend]
+impl<M: Protocol> Routed for M {
+    const ROUTE: Route = Route::One(M::MTYPE);
+    type Reply = M::Reply;
+    type Error = M::Error;
+    type Shape = M::Shape;
+
+    fn read(request: Request<'_>) -> Result<Self, DecodeError> {
+        M::decode(request.body, request.limits)
+    }
+
+    fn write_reply(reply: &M::Reply, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
+        M::ReplyCodec::encode(reply, body)
+    }
+
+    fn rejection(error: M::Error) -> Rejection {
+        error.into()
+    }
+}
+
+/// What a fallback can take: [`Unrouted`].
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a fallback takes `dip::Unrouted`, not `{Self}`",
+    label = "expected `dip::Unrouted`"
+)]
+pub trait Unroutable: Sized + Send + 'static {
+    type Reply;
+    type Error;
+    type Shape: Shape;
+    fn take(request: Request<'_>) -> Result<Self, DecodeError>;
+    fn never(error: Self::Error) -> Rejection;
+}
+
+impl Unroutable for Unrouted {
+    type Reply = ();
+    type Error = crate::NoError;
+    type Shape = Once;
+
+    fn take(request: Request<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { mtype: request.context.mtype(), body: request.body.into_bytes() })
+    }
+
+    fn never(error: crate::NoError) -> Rejection {
+        match error {}
+    }
+}
+
+/// A message as it arrived, and what surrounds it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Request<'a> {
+    pub(crate) body: Body<'a>,
+    pub(crate) limits: &'a DecodeLimits,
+    pub(crate) context: &'a Context,
+}
+
+impl<'a> Request<'a> {
+    /// Takes the message apart: the value, how to answer it, what surrounds it.
+    #[expect(clippy::type_complexity, reason = "the expansion destructures it at once")]
+    pub fn decode<M, T, E, S: Shape>(
+        self,
+        message: Message<M, T, E, S>,
+    ) -> Result<(M, S::Reply<M, T, E>, &'a Context), Rejection> {
+        let context = self.context;
+        let value = (message.read)(self).map_err(|error| Rejection::from_decode(&error))?;
+        Ok((value, message.answer.into(), context))
+    }
+}
+
+/// An argument of a handler behind its message.
+#[doc(hidden)]
+pub struct Argument<A> {
+    pub needs: &'static [StateType],
+    extract: fn(&Context) -> Result<A, Rejection>,
+}
+
+/// The only place that asks whether a type is an extractor.
+#[doc(hidden)]
+pub const fn an_extractor<A: FromContext>() -> Argument<A> {
+    Argument { needs: A::NEEDS, extract: A::from_context }
+}
+
+impl<A> Argument<A> {
+    pub fn extract(&self, context: &Context) -> Result<A, Rejection> {
+        (self.extract)(context)
+    }
+}
+
+/// A handler under way: its reply as bytes, or why there is none.
+#[doc(hidden)]
+pub struct Running(pub(crate) Work);
+
+pub(crate) type Outcome = Result<Vec<u8>, Rejection>;
+
+pub(crate) enum Work {
+    Future(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    Blocking(Box<dyn FnOnce() -> Outcome + Send>),
+}
+
+/// The reply to a message that has one.
+#[doc(hidden)]
+pub struct OneReply<M, T, E>(Answer<M, T, E>);
+
+impl<M, T, E> From<Answer<M, T, E>> for OneReply<M, T, E> {
+    fn from(answer: Answer<M, T, E>) -> Self {
+        Self(answer)
+    }
+}
+
+impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
+    /// The handler is an `async fn`.
+    pub fn with_output_of<Fut, K>(self, future: Fut) -> Result<Running, Rejection>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: IntoReply<M, T, E, K>,
+    {
+        let answer = self.0;
+        let work = async move { answer.encode(future.await.into_reply()) };
+        Ok(Running(Work::Future(Box::pin(work))))
+    }
+
+    /// The handler is a plain `fn` that may block.
+    pub fn with_result_of<F, R, K>(self, function: F) -> Result<Running, Rejection>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: IntoReply<M, T, E, K>,
+    {
+        let answer = self.0;
+        Ok(Running(Work::Blocking(Box::new(move || answer.encode(function().into_reply())))))
+    }
+}
+
+impl<M, T, E> Answer<M, T, E> {
+    fn encode(&self, reply: Result<T, Failure<E>>) -> Outcome {
+        match reply {
+            Ok(reply) => {
+                let mut out = Vec::new();
+                let mut body = BodyMut::new(&mut out, crate::limits::MAX_REPLY);
+                (self.reply)(&reply, &mut body)
+                    .and_then(|()| body.finish())
+                    .map_err(|error| Rejection::from_encode(&error))?;
+                Ok(out)
+            }
+            Err(Failure::App(error)) => Err((self.rejection)(error)),
+            Err(Failure::Rejected(rejection)) => Err(rejection),
+        }
+    }
+}
+
+/// Which handlers wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// Those of messages that came over one connection.
+    Connection,
+    /// Those of messages from connections that claim one client id.
+    Client,
+    /// All: what the Python package does.
+    Server,
+}
+
+/// When a message is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ack {
+    /// When its handler has returned `Ok`.
+    #[default]
+    Handled,
+    /// When it is decoded and queued for its handler: for telemetry.
+    Received,
+}
+
+/// A handler as registered at link time: what `#[handler]` submits.
+pub struct HandlerEntry {
+    pub(crate) name: &'static str,
+    pub(crate) route: Route,
+    pub(crate) message: fn() -> &'static str,
+    pub(crate) function: fn() -> TypeId,
+    pub(crate) needs: &'static [&'static [StateType]],
+    pub(crate) start: fn(Request<'_>) -> Result<Running, Rejection>,
+    pub(crate) group: Option<&'static str>,
+    pub(crate) order: Option<Order>,
+    pub(crate) ack: Ack,
+    pub(crate) spawn: bool,
+    pub(crate) cancel: bool,
+    pub(crate) at: &'static Location<'static>,
+}
+
+#[doc(hidden)]
+impl HandlerEntry {
+    #[track_caller]
+    pub const fn new<M, T, E, S, F: 'static>(
+        name: &'static str,
+        _function: &F,
+        message: Message<M, T, E, S>,
+        needs: &'static [&'static [StateType]],
+        start: fn(Request<'_>) -> Result<Running, Rejection>,
+    ) -> Self {
+        Self {
+            name,
+            route: message.route,
+            message: message.name,
+            function: TypeId::of::<F>,
+            needs,
+            start,
+            group: None,
+            order: None,
+            ack: Ack::Handled,
+            spawn: false,
+            cancel: true,
+            at: Location::caller(),
+        }
+    }
+
+    pub const fn ordered(self, order: Order) -> Self {
+        Self { order: Some(order), ..self }
+    }
+
+    pub const fn ack(self, ack: Ack) -> Self {
+        Self { ack, ..self }
+    }
+
+    pub const fn spawn(self) -> Self {
+        Self { spawn: true, ..self }
+    }
+
+    pub const fn group(self, group: &'static str) -> Self {
+        Self { group: Some(group), ..self }
+    }
+
+    pub const fn no_cancel(self) -> Self {
+        Self { cancel: false, ..self }
+    }
+}
+
+impl fmt::Debug for HandlerEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandlerEntry({} for {:?} at {})", self.name, self.route, self.at)
+    }
+}
+
+inventory::collect!(HandlerEntry);

@@ -1,0 +1,263 @@
+//! Link-time entries become a checked router. The only file that reads `inventory`.
+
+use std::any::{TypeId, type_name};
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::context::States;
+use crate::error::Fault;
+use crate::handler::{HandlerEntry, Route};
+use crate::mtype::Mtype;
+use crate::protocol::ProtocolEntry;
+
+/// Which handlers a server has.
+///
+/// [`Router::linked`] takes all that are linked into the program; a test or a library builds its own:
+///
+/// ```rust,standalone_crate
+/// use dip::{Protocol, Router, handler};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Protocol)]
+/// #[mtype(b'N')]
+/// struct Note(String);
+///
+/// #[handler]
+/// async fn note(_: Note) {}
+///
+/// let router = Router::new().handler(note);
+/// assert_eq!(router.handlers().count(), 1);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Router {
+    handlers: Vec<&'static HandlerEntry>,
+    faults: Vec<Fault>,
+}
+
+impl Router {
+    /// A router without handlers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All handlers linked into this program that are in no group.
+    ///
+    /// A crate that the program never names is not linked: `use that_crate as _;`, or the key `link`
+    /// of [`serve!`](crate::serve).
+    pub fn linked() -> Self {
+        Self::of(None)
+    }
+
+    /// All handlers linked into this program under `#[handler(group = "name")]`.
+    pub fn group(name: &str) -> Self {
+        Self::of(Some(name))
+    }
+
+    fn of(group: Option<&str>) -> Self {
+        let entries = inventory::iter::<HandlerEntry>.into_iter();
+        Self {
+            handlers: entries.filter(|entry| entry.group == group).collect(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Adds one handler: the function itself. One without `#[handler]` is a start-up error that
+    /// names the line of this call.
+    #[must_use]
+    #[track_caller]
+    pub fn handler<F: Copy + 'static>(mut self, _function: F) -> Self {
+        let wanted = TypeId::of::<F>();
+        let found = inventory::iter::<HandlerEntry>.into_iter().find(|e| (e.function)() == wanted);
+        match found {
+            Some(entry) => self.handlers.push(entry),
+            None => self.faults.push(Fault::new(
+                format!("`{}` is not a handler: write `#[handler]` on it", type_name::<F>()),
+                Location::caller(),
+            )),
+        }
+        self
+    }
+
+    /// What is in the router, for people: one line a handler.
+    pub fn handlers(&self) -> impl Iterator<Item = String> {
+        self.handlers
+            .iter()
+            .map(|entry| format!("{} takes {} ({})", entry.name, (entry.message)(), entry.at))
+    }
+
+    /// Checks everything that can be wrong before the first message, and reports it all.
+    pub(crate) fn check(self, states: &States) -> Result<Routes, Vec<Fault>> {
+        let mut faults = self.faults;
+        let protocols = protocols(&mut faults);
+        let mut handlers: HashMap<Route, &'static HandlerEntry> = HashMap::new();
+        for entry in self.handlers {
+            if let Some(first) = handlers.get(&entry.route) {
+                // The same function twice, or one crate linked twice, is one handler.
+                if first.name != entry.name || first.at.to_string() != entry.at.to_string() {
+                    faults.push(two_handlers(first, entry));
+                }
+                continue;
+            }
+            handlers.insert(entry.route, entry);
+            for state in entry.needs.iter().copied().flatten() {
+                if !states.has((state.id)()) {
+                    let (name, state) = (entry.name, (state.name)());
+                    faults.push(Fault::new(
+                        format!("`{name}` takes `State<{state}>`, but no such state was given: add `state = …`"),
+                        entry.at,
+                    ));
+                }
+            }
+        }
+        if handlers.is_empty() && faults.is_empty() {
+            faults.push(Fault::anywhere(
+                "there is no handler: write `#[handler]` on a function, and name the crates that hold \
+                 handlers (`use jobs as _;` or `link = [jobs]`), or they are not linked",
+            ));
+        }
+        if faults.is_empty() { Ok(Routes::new(&protocols, &handlers)) } else { Err(faults) }
+    }
+}
+
+fn two_handlers(first: &HandlerEntry, second: &HandlerEntry) -> Fault {
+    let what = match first.route {
+        Route::One(mtype) => format!("message {mtype} (`{}`)", (first.message)()),
+        Route::Any => "`builtin::Any`".to_owned(),
+        Route::Fallback => "what has no other handler".to_owned(),
+    };
+    Fault::new(
+        format!(
+            "two handlers for {what}: `{}` and `{}` (the first is at {})",
+            first.name, second.name, first.at
+        ),
+        second.at,
+    )
+}
+
+/// The message types of the program, by mtype; a second one of an mtype is a fault.
+fn protocols(faults: &mut Vec<Fault>) -> HashMap<Mtype, &'static ProtocolEntry> {
+    let mut known: HashMap<Mtype, &'static ProtocolEntry> = HashMap::new();
+    for entry in inventory::iter::<ProtocolEntry> {
+        let Some(other) = known.get(&entry.mtype) else {
+            known.insert(entry.mtype, entry);
+            continue;
+        };
+        let (other, builtin) = (*other, |e: &ProtocolEntry| e.claim.is_none() && is_builtin(e));
+        match (builtin(other), builtin(entry)) {
+            (true, false) if entry.replaces => _ = known.insert(entry.mtype, entry),
+            (false, true) if other.replaces => {}
+            (true, false) => faults.push(takes_builtin(entry, other)),
+            (false, true) => faults.push(takes_builtin(other, entry)),
+            _ if same(other, entry) => {}
+            _ => faults.push(Fault::new(
+                format!(
+                    "two message types have the mtype {}: `{}` and `{}` (the first is at {})",
+                    entry.mtype,
+                    (other.name)(),
+                    (entry.name)(),
+                    other.at
+                ),
+                entry.at,
+            )),
+        }
+    }
+    known
+}
+
+/// One crate can be linked twice (a dev-dependency cycle): its types are then the same.
+fn same(one: &ProtocolEntry, two: &ProtocolEntry) -> bool {
+    (one.name)() == (two.name)() && one.at.to_string() == two.at.to_string()
+}
+
+fn is_builtin(entry: &ProtocolEntry) -> bool {
+    crate::builtin::MTYPES.iter().any(|mtype| Mtype::byte(*mtype) == entry.mtype)
+        && (entry.name)().starts_with(concat!(env!("CARGO_CRATE_NAME"), "::builtin::"))
+}
+
+fn takes_builtin(entry: &ProtocolEntry, builtin: &ProtocolEntry) -> Fault {
+    Fault::new(
+        format!(
+            "`{}` has the mtype {} of the built-in message `{}`: choose another, or write `replace` after it to take it over",
+            (entry.name)(),
+            entry.mtype,
+            (builtin.name)()
+        ),
+        entry.at,
+    )
+}
+
+/// The checked router: what happens to a message of each type.
+pub(crate) struct Routes {
+    bytes: Vec<Option<Arc<Destination>>>,
+    named: HashMap<Mtype, Arc<Destination>>,
+    fallback: Option<&'static HandlerEntry>,
+}
+
+/// Where the messages of one type go.
+pub(crate) struct Destination {
+    pub(crate) protocol: &'static ProtocolEntry,
+    /// `None`: a type that is known, but handled by nobody.
+    pub(crate) handler: Option<&'static HandlerEntry>,
+    pub(crate) counters: Counters,
+}
+
+/// What happened to the messages of one type.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) count: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) in_flight: AtomicU64,
+    pub(crate) unhandled: AtomicU64,
+}
+
+impl Routes {
+    fn new(
+        protocols: &HashMap<Mtype, &'static ProtocolEntry>,
+        handlers: &HashMap<Route, &'static HandlerEntry>,
+    ) -> Self {
+        let any = handlers.get(&Route::Any).copied();
+        let fallback = any.or(handlers.get(&Route::Fallback).copied());
+        let mut routes = Self { bytes: vec![None; 256], named: HashMap::new(), fallback };
+        for (mtype, protocol) in protocols {
+            let own = handlers.get(&Route::One(*mtype)).copied();
+            let handler = own.or(any.filter(|_| is_builtin(protocol)));
+            let destination =
+                Arc::new(Destination { protocol, handler, counters: Counters::default() });
+            match mtype.as_byte() {
+                Some(byte) => routes.bytes[usize::from(byte)] = Some(destination),
+                None => _ = routes.named.insert(*mtype, destination),
+            }
+        }
+        routes
+    }
+
+    /// Where a frame of the classic wire goes.
+    pub(crate) fn byte(&self, mtype: u8) -> Option<&Arc<Destination>> {
+        self.bytes[usize::from(mtype)].as_ref()
+    }
+
+    /// The handler of what has no other.
+    pub(crate) fn fallback(&self) -> Option<&'static HandlerEntry> {
+        self.fallback
+    }
+
+    /// All destinations, byte types first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Destination>> {
+        self.bytes.iter().flatten().chain(self.named.values())
+    }
+}
+
+impl Destination {
+    pub(crate) fn is_builtin(&self) -> bool {
+        is_builtin(self.protocol)
+    }
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Destination({} to {:?})", self.protocol.mtype, self.handler)
+    }
+}

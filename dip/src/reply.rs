@@ -1,0 +1,196 @@
+//! What travels back: a reply, the declared error, or a rejection.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::codec::{DecodeError, EncodeError};
+
+/// "No" for a reason that the message's contract does not declare: the message was not handled.
+///
+/// Made from any standard error by `?`, or by [`Rejection::named`]. The peer is told a class and a
+/// text; on the classic wire they are printed as Python prints an exception, `ValueError('text')`,
+/// because Python workers match on it.
+///
+/// ```
+/// use dip::Rejection;
+///
+/// fn parse(text: &str) -> Result<u32, Rejection> {
+///     Ok(text.parse()?)
+/// }
+///
+/// assert_eq!(parse("x").unwrap_err().to_string(), "ParseIntError('invalid digit found in string')");
+/// assert_eq!(Rejection::named("KeyError", "it's").to_string(), "KeyError(\"it's\")");
+/// ```
+// No `std::error::Error` here: it would rule out `From<E: Error>`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Rejection {
+    code: Code,
+    class: Cow<'static, str>,
+    text: String,
+}
+
+/// Why a message was not handled: the codes of the native wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u16)]
+pub enum Code {
+    /// The application's declared error.
+    App = 1,
+    /// No type is known under the mtype.
+    UnknownType = 2,
+    /// The type is known, nobody handles it.
+    NoHandler = 3,
+    /// The body is longer than the receiver accepts.
+    TooLarge = 4,
+    /// The body does not hold a message of its type.
+    Decode = 5,
+    /// The two sides know different versions of the type.
+    SchemaMismatch = 6,
+    /// The receiver has too much to do.
+    Overloaded = 7,
+    /// The receiver is about to stop.
+    ShuttingDown = 8,
+    /// The handler took too long.
+    Deadline = 9,
+    /// The caller gave up.
+    Cancelled = 10,
+    /// The handler panicked.
+    Panicked = 11,
+    /// The peer may not do this.
+    Denied = 12,
+    /// Calls within calls, nested too deep.
+    TooDeep = 13,
+    /// An ordered call from within its own lane.
+    WouldDeadlock = 14,
+    /// The handler refused the message.
+    Rejected = 15,
+    /// The reply is longer than the caller accepts.
+    ReplyTooLarge = 16,
+    /// The wire cannot do this.
+    Unsupported = 17,
+}
+
+impl Rejection {
+    /// A rejection of this class: the name of an exception that the peer's code matches on.
+    pub fn named(class: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        Self { code: Code::Rejected, class: class.into(), text: text.into() }
+    }
+
+    pub(crate) fn of(code: Code, class: &'static str, text: impl Into<String>) -> Self {
+        Self { code, class: class.into(), text: text.into() }
+    }
+
+    /// The name of the error's class, as a Python peer sees it.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What the peer is told.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Why the message was not handled.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+/// The class is the name of the error's type, the text is its `Display`.
+impl<E: std::error::Error> From<E> for Rejection {
+    fn from(error: E) -> Self {
+        let full = std::any::type_name::<E>();
+        let base = full.split('<').next().unwrap_or(full);
+        let class = base.rsplit("::").next().unwrap_or(base);
+        Self { code: Code::Rejected, class: class.into(), text: error.to_string() }
+    }
+}
+
+impl Rejection {
+    pub(crate) fn from_decode(error: &DecodeError) -> Self {
+        Self::of(Code::Decode, error.class(), error.text())
+    }
+
+    pub(crate) fn from_encode(error: &EncodeError) -> Self {
+        Self::of(Code::ReplyTooLarge, error.class(), error.text())
+    }
+}
+
+/// As Python prints an exception: `ValueError('text')`.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.class, crate::wire::classic::Quoted(&self.text))
+    }
+}
+
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rejection({:?}, {self})", self.code)
+    }
+}
+
+/// What a handler ended with instead of a reply.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Failure<E> {
+    App(E),
+    Rejected(Rejection),
+}
+
+/// What a handler of `M` may return: `T`, `Result<T, E>` or `Result<T, Rejection>`.
+///
+/// `K` tells the three apart and is always inferred; `M` is there for the compiler's message.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a handler of `{M}` can't return `{Self}`",
+    label = "expected `{T}`, `Result<{T}, {E}>` or `Result<{T}, dip::Rejection>`"
+)]
+pub trait IntoReply<M, T, E, K> {
+    fn into_reply(self) -> Result<T, Failure<E>>;
+}
+
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Plain {}
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Fallible {}
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Refusing {}
+
+/// `Result`, as a bound: with the type itself rustc would list near misses in its message.
+#[doc(hidden)]
+pub trait IsResult {
+    type Ok;
+    type Err;
+    fn into_result(self) -> Result<Self::Ok, Self::Err>;
+}
+
+impl<T, E> IsResult for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+impl<T, M, E> IntoReply<M, T, E, Plain> for T {
+    fn into_reply(self) -> Result<T, Failure<E>> {
+        Ok(self)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: IsResult<Ok = T, Err = E>, M, T, E> IntoReply<M, T, E, Fallible> for R {
+    fn into_reply(self) -> Result<T, Failure<E>> {
+        self.into_result().map_err(Failure::App)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<R: IsResult<Ok = T, Err = Rejection>, M, T, E> IntoReply<M, T, E, Refusing> for R {
+    fn into_reply(self) -> Result<T, Failure<E>> {
+        self.into_result().map_err(Failure::Rejected)
+    }
+}

@@ -1,0 +1,3 @@
+//! Bytes and frames: pure functions, no state.
+
+pub(crate) mod classic;

@@ -1,0 +1,125 @@
+//! The classic wire, byte-identical to deepfos-ipc 1.3.1.
+//!
+//! ```text
+//! request   mtype u8 | length u32 BE | body
+//! reply     `ok`, or an error text: no length, no id
+//! ```
+//!
+//! One reply a request, in order. An error text is printed as Python prints an exception,
+//! `Class('text')`, in at most 1 KiB.
+
+use std::fmt::{self, Write as _};
+
+use crate::reply::Rejection;
+
+/// Bytes in front of a body: the type and the length.
+pub(crate) const HEADER: usize = 5;
+
+/// The longest error text, in bytes.
+pub(crate) const MAX_REPLY_TEXT: usize = 1024;
+
+/// The reply to a message that was handled.
+pub(crate) const ACK: &[u8] = b"ok";
+
+/// The first frame of a client that has an id carries it under this type.
+pub(crate) const SET_CONNECTION_ID: u8 = 0x1d;
+
+/// The type and the length of the body behind this header.
+pub(crate) fn parse_header(header: [u8; HEADER]) -> (u8, u32) {
+    let [mtype, length @ ..] = header;
+    (mtype, u32::from_be_bytes(length))
+}
+
+/// The header of a body of this length.
+pub(crate) fn header(mtype: u8, length: u32) -> [u8; HEADER] {
+    let [a, b, c, d] = length.to_be_bytes();
+    [mtype, a, b, c, d]
+}
+
+/// The reply that tells a peer of a rejection. It is never `ok`, which has no parentheses.
+pub(crate) fn rejection(rejection: &Rejection) -> String {
+    const QUOTES_AND_PARENTHESES: usize = 4;
+    let mut class = rejection.class().to_owned();
+    truncate(&mut class, 128);
+    let mut text = rejection.text().to_owned();
+    loop {
+        let reply = format!("{class}({})", Quoted(&text));
+        if reply.len() <= MAX_REPLY_TEXT {
+            return reply;
+        }
+        // Quoting can lengthen a text fourfold: cut by what is too much, at least a byte.
+        let excess = (reply.len() - MAX_REPLY_TEXT).div_ceil(QUOTES_AND_PARENTHESES).max(1);
+        let len = text.len().saturating_sub(excess);
+        truncate(&mut text, len);
+    }
+}
+
+fn truncate(text: &mut String, len: usize) {
+    if text.len() > len {
+        text.truncate(text.floor_char_boundary(len));
+    }
+}
+
+/// Text as Python's `repr` quotes it: single quotes unless the text holds `'` and no `"`; control
+/// characters escaped, everything printable as it is.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quote = if self.0.contains('\'') && !self.0.contains('"') { '"' } else { '\'' };
+        f.write_char(quote)?;
+        for c in self.0.chars() {
+            match c {
+                '\\' => f.write_str("\\\\")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                c if c == quote => write!(f, "\\{c}")?,
+                c if c < ' ' || ('\u{7f}'..='\u{a0}').contains(&c) || c == '\u{ad}' => {
+                    write!(f, "\\x{:02x}", u32::from(c))?;
+                }
+                // Separators, format characters and the like, which Python does not print.
+                '\u{2028}'..='\u{202e}' | '\u{200b}'..='\u{200f}' | '\u{feff}' => {
+                    write!(f, "\\u{:04x}", u32::from(c))?;
+                }
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char(quote)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worked_example() {
+        // `O` "hello": 4f 00000005 68656c6c6f
+        assert_eq!(header(b'O', 5), [0x4f, 0, 0, 0, 5]);
+        assert_eq!(parse_header([0x4f, 0, 0, 0, 5]), (b'O', 5));
+    }
+
+    #[test]
+    fn texts_are_quoted_as_python_quotes_them() {
+        for (text, quoted) in [
+            ("boom", "'boom'"),
+            ("it's", "\"it's\""),
+            ("both ' and \"", "'both \\' and \"'"),
+            ("a\nb\\\0", "'a\\nb\\\\\\x00'"),
+            ("错误：值", "'错误：值'"),
+        ] {
+            assert_eq!(Quoted(text).to_string(), quoted);
+        }
+    }
+
+    #[test]
+    fn a_rejection_fits_into_a_kibibyte() {
+        for text in ["x".repeat(5000), "\0".repeat(5000), "数".repeat(5000), "ok".into()] {
+            let reply = rejection(&Rejection::named("ValueError", text));
+            assert!(reply.len() <= MAX_REPLY_TEXT, "{}", reply.len());
+            assert!(reply.starts_with("ValueError('") && reply.ends_with("')"));
+        }
+        assert_eq!(rejection(&Rejection::named("", "")), "('')");
+    }
+}
