@@ -16,6 +16,7 @@ mod peer;
 mod protocol;
 mod registry;
 mod reply;
+mod session;
 mod transport;
 pub mod value;
 mod wire;
