@@ -6,7 +6,9 @@ extern crate self as dip;
 
 pub mod builtin;
 pub mod codec;
+mod connection;
 mod context;
+mod dispatch;
 mod error;
 mod handler;
 mod limits;
@@ -16,7 +18,11 @@ mod peer;
 mod protocol;
 mod registry;
 mod reply;
+mod server;
 mod session;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod tagged;
 mod transport;
 pub mod value;
 mod wire;
@@ -33,4 +39,5 @@ pub use peer::{Peer, PeerId};
 pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
+pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled};
 pub use value::Value;
