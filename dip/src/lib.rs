@@ -1,6 +1,11 @@
 //! Typed messaging between processes.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(not(unix))]
+compile_error!(
+    "dip needs a Unix system: it listens on Unix sockets and asks the kernel who connects"
+);
+
 // The expansions of dip's macros say `::dip`; so does dip itself.
 extern crate self as dip;
 
@@ -40,4 +45,7 @@ pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
 pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled};
+pub use transport::{
+    Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
+};
 pub use value::Value;
