@@ -151,7 +151,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Turn::Wrote | Turn::Read => {}
                 Turn::Timer => self.check_time(),
                 Turn::Draining => self.draining = true,
-                Turn::Evicted => self.close(CloseReason::Evicted, "too many connections say nothing"),
+                Turn::Evicted => {
+                    self.close(CloseReason::Evicted, "too many connections say nothing")
+                }
                 Turn::Closed => {
                     self.abort();
                     return CloseReason::ShuttingDown;
@@ -214,7 +216,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.server.totals().late_replies.fetch_add(1, Relaxed);
             if to.is_none_or(|to| to.counters.late.fetch_add(1, Relaxed) == 0) {
                 tracing::warn!(
-                    peer, mtype, name, ?took,
+                    peer,
+                    mtype,
+                    name,
+                    ?took,
                     "a reply was due so late that its sender had given up: it is not written (said once)",
                 );
             }
@@ -283,7 +288,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.session.received(read, Instant::now(), &Known(&self.server));
                 let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
                 if !self.memory.hold(self.session.buffered() + in_hand) {
-                    self.close(CloseReason::OutOfMemory, "the server holds as many bytes as it may");
+                    self.close(
+                        CloseReason::OutOfMemory,
+                        "the server holds as many bytes as it may",
+                    );
                 }
             }
         }
@@ -333,9 +341,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let waits = self.input == Input::Open && !self.draining;
         match self.session.overdue(now).filter(|_| waits) {
             None => {}
-            Some(Overdue::Handshake) => self.close(CloseReason::HandshakeTimeout, "no frame in time"),
-            Some(Overdue::Frame) => self.close(CloseReason::FrameTimeout, "the frame took too long"),
-            Some(Overdue::Progress) => self.close(CloseReason::TooSlow, "the frame came too slowly"),
+            Some(Overdue::Handshake) => {
+                self.close(CloseReason::HandshakeTimeout, "no frame in time")
+            }
+            Some(Overdue::Frame) => {
+                self.close(CloseReason::FrameTimeout, "the frame took too long")
+            }
+            Some(Overdue::Progress) => {
+                self.close(CloseReason::TooSlow, "the frame came too slowly")
+            }
         }
     }
 

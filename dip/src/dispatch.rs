@@ -70,9 +70,8 @@ impl Sender<'_> {
         let answer = if acknowledged {
             let limits = self.decode_limits(body.len());
             let check = || (to.protocol.check)(Body::from(body), &limits);
-            guarded(check, name).and_then(|checked| {
-                checked.map_err(|error| Rejection::from_decode(&error))
-            })
+            guarded(check, name)
+                .and_then(|checked| checked.map_err(|error| Rejection::from_decode(&error)))
         } else {
             let text = format!("nobody handles messages of type {mtype}");
             Err(Rejection::of(Code::NoHandler, "UnsupportedProtoError", text))

@@ -21,7 +21,7 @@ pub use builder::ServerBuilder;
 pub use stats::{CloseReason, Stats, TypeStats};
 
 pub(crate) use blocking::Blocking;
-pub(crate) use incomplete::{Incomplete, Waiting};
+pub(crate) use incomplete::Incomplete;
 pub(crate) use lanes::Lanes;
 pub(crate) use stats::Totals;
 
@@ -30,6 +30,7 @@ use crate::limits::Limits;
 use crate::peer::PeerId;
 use crate::registry::Routes;
 use crate::reply::Rejection;
+use crate::transport::{Address, AddressError};
 
 /// A running server: a handle, cheap to clone. Handlers may take it as an argument.
 ///
@@ -94,8 +95,8 @@ impl Server {
     /// Begins a server at `address`: a path, `unix:PATH` or `tcp:HOST:PORT`.
     ///
     /// A bad address is an error of [`bind`](ServerBuilder::bind).
-    pub fn builder(address: impl crate::transport::IntoAddress) -> ServerBuilder {
-        ServerBuilder::new(address.into_address())
+    pub fn builder(address: impl TryInto<Address, Error: Into<AddressError>>) -> ServerBuilder {
+        ServerBuilder::new(address.try_into().map_err(Into::into))
     }
 
     /// What has happened so far.

@@ -112,12 +112,15 @@ impl Bound {
         let server = &self.server;
         server.totals().accepted.fetch_add(1, Relaxed);
         let refused = match self.listener.admit(&stream) {
-            Err(refusal) => Some((CloseReason::Denied, format!("PermissionError({:?})", refusal.to_string()))),
+            Err(refusal) => {
+                Some((CloseReason::Denied, format!("PermissionError({:?})", refusal.to_string())))
+            }
             Ok(()) => None,
         };
         let place = places.clone().try_acquire_owned();
         let turned_away = refused.or_else(|| {
-            let full = || (CloseReason::TooMany, "ConnectionError('too many connections')".to_owned());
+            let full =
+                || (CloseReason::TooMany, "ConnectionError('too many connections')".to_owned());
             place.is_err().then(full)
         });
         if let Some((reason, why)) = turned_away {

@@ -495,7 +495,8 @@ mod tests {
     fn a_known_type_over_its_limit_is_answered_and_the_connection_goes_on() {
         let mut script = Script::new();
         script.receive(0, &frame(&"x".repeat(100_001)));
-        let text = "ValueError(\"a message 'O' has at most 100000 bytes here, this one has 100001\")";
+        let text =
+            "ValueError(\"a message 'O' has at most 100000 bytes here, this one has 100001\")";
         assert_eq!(script.message().as_deref(), Some(text));
         script.session.reply(Ok(()));
         script.receive(1, &frame("after"));
