@@ -1,0 +1,55 @@
+//! The command line: `dip listen` and `dip send`.
+
+mod listen;
+mod send;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// See and send the messages of dip and of deepfos-ipc.
+#[derive(Debug, Parser)]
+#[command(name = "dip", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Listen(listen::Listen),
+    Send(send::Send),
+}
+
+/// Runs the program `dip` with the arguments of this process.
+///
+/// It exits with 0 when all went well, with 1 when the other side or the system said no, with 2 when
+/// the arguments are wrong.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime.map_err(crate::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match arguments.command {
+                Command::Listen(listen) => listen.run().await,
+                Command::Send(send) => send.run().await,
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dip: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Which wire is spoken.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum WireArgument {
+    /// The wire of deepfos-ipc.
+    Classic,
+    /// dip's own wire.
+    Native,
+}

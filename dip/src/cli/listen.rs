@@ -1,0 +1,92 @@
+//! `dip listen`: print what workers really send.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use serde_json::json;
+
+use super::WireArgument;
+use crate::builtin::Any;
+use crate::codec::{Body, DecodeLimits};
+use crate::{tagged, Error, Peer, Reason, Rejection, Result, Router, Server, State, Unrouted, handler};
+
+/// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
+///
+/// A line is written and flushed before its message is acknowledged. Values that JSON can't express
+/// are written as {"$type": …}. Ends at Ctrl-C.
+#[derive(Debug, Args)]
+pub(super) struct Listen {
+    /// A path, unix:PATH or tcp:HOST:PORT
+    address: String,
+    /// Print the bytes of each body as `body_hex` instead of its `value`
+    #[arg(long)]
+    hex: bool,
+    /// Speak this wire only
+    #[arg(long, value_enum, default_value = "classic")]
+    wire: WireArgument,
+    /// Listen on TCP although every local user can connect
+    #[arg(long)]
+    insecure_no_auth: bool,
+}
+
+/// Where the lines go.
+#[derive(Clone, Debug)]
+struct Printer {
+    hex: bool,
+    out: Arc<Mutex<std::io::Stdout>>,
+}
+
+impl Listen {
+    pub(super) async fn run(self) -> Result<()> {
+        if let WireArgument::Native = self.wire {
+            return Err(Error::NotSent(Reason::NotSupported("and `dip listen` no other yet")));
+        }
+        let printer = Printer { hex: self.hex, out: Arc::new(Mutex::new(std::io::stdout())) };
+        let bound = Server::builder(self.address)
+            .router(Router::group(GROUP))
+            .state(printer)
+            .insecure_no_auth(self.insecure_no_auth)
+            .shutdown(crate::signals())
+            .bind()
+            .await?;
+        eprintln!("dip: listening on {}", bound.local_addr());
+        bound.run().await
+    }
+}
+
+/// Keeps the handler out of the routers of programs that link this library.
+const GROUP: &str = "dip listen";
+
+#[handler(fallback, group = "dip listen")]
+async fn print(
+    message: Unrouted,
+    peer: Peer,
+    State(printer): State<Printer>,
+) -> Result<(), Rejection> {
+    let Unrouted { mtype, body } = message;
+    let id = peer.client_id().map(|id| id.to_string());
+    let byte = mtype.as_byte().unwrap_or_default();
+    let body_hex = printer.hex.then(|| hex(&body));
+    let limits = DecodeLimits::for_body(body.len());
+    let value = match Any::decode(mtype, Body::from(body), &limits) {
+        Ok(Any::Other(_)) => {
+            let text = format!("No protocol found in registry for message type: {byte}");
+            return Err(Rejection::named("UnsupportedProtoError", text));
+        }
+        Ok(message) => tagged::to_tagged(&message.into_value()),
+        Err(error) => return Err(Rejection::named(error.class(), error.text())),
+    };
+    let mut line = json!({"id": id, "mtype": byte, "mtype_chr": char::from(byte).to_string()});
+    match body_hex {
+        Some(hex) => line["body_hex"] = hex.into(),
+        None => line["value"] = value,
+    }
+    let mut out = printer.out.lock().unwrap_or_else(PoisonError::into_inner);
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
