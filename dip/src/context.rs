@@ -9,10 +9,11 @@ use std::time::Instant;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::Rejection;
+use crate::server::Server;
 
 /// What a handler may take besides its message.
 ///
-/// dip implements it for [`State<T>`], [`Peer`] and [`Context`]; users
+/// dip implements it for [`State<T>`], [`Peer`], [`Context`] and [`Server`]; users
 /// for their own types:
 ///
 /// ```
@@ -106,13 +107,13 @@ pub struct Context(Arc<Inner>);
 struct Inner {
     mtype: Mtype,
     peer: Peer,
-    deadline: Option<Instant>,
-    states: States,
+    deadline: Instant,
+    server: Server,
 }
 
 impl Context {
-    pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Option<Instant>, states: States) -> Self {
-        Self(Arc::new(Inner { mtype, peer, deadline, states }))
+    pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Instant, server: Server) -> Self {
+        Self(Arc::new(Inner { mtype, peer, deadline, server }))
     }
 
     /// Which message this is.
@@ -125,9 +126,14 @@ impl Context {
         &self.0.peer
     }
 
-    /// When the handler is stopped and the sender told so; `None` when nothing stops it.
-    pub fn deadline(&self) -> Option<Instant> {
+    /// When the handler is stopped and the sender told so. A blocking handler cannot be stopped; it
+    /// runs on unheard.
+    pub fn deadline(&self) -> Instant {
         self.0.deadline
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.0.server
     }
 
     /// Asks for a value as a handler's argument would: for extractors made of others.
@@ -140,7 +146,7 @@ impl Context {
     }
 
     pub(crate) fn state<T: Clone + 'static>(&self) -> Option<T> {
-        self.0.states.get()
+        self.0.server.states().get()
     }
 }
 

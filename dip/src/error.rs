@@ -6,6 +6,7 @@ use std::panic::Location;
 use std::path::PathBuf;
 
 use crate::reply::Code;
+use crate::transport::{AddressError, BindError, ConnectError};
 
 /// The result of whatever dip does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,10 +18,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The program is put together wrongly: everything that is, at once.
     Startup(Vec<Fault>),
+    /// The address is none.
+    Address(AddressError),
     /// The server cannot listen.
-    Bind(crate::transport::BindError),
+    Bind(BindError),
     /// The client cannot connect.
-    Connect(crate::transport::ConnectError),
+    Connect(ConnectError),
     /// Another server has taken over the path: new clients reach that one.
     PathTaken(PathBuf),
     /// The handler replied with the error its message declares.
@@ -128,7 +131,7 @@ pub enum Reason {
     /// The wire that this connection speaks cannot carry it; the text says what.
     NotSupported(&'static str),
     /// No connection could be made.
-    Connect(crate::transport::ConnectError),
+    Connect(ConnectError),
     /// The server did not accept the client's id.
     IdRefused(Remote),
     /// The client was closed.
@@ -267,14 +270,20 @@ impl<E: std::error::Error + Send + Sync + 'static> From<CallError<E>> for Error 
     }
 }
 
-impl From<crate::transport::BindError> for Error {
-    fn from(error: crate::transport::BindError) -> Self {
+impl From<AddressError> for Error {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
+    }
+}
+
+impl From<BindError> for Error {
+    fn from(error: BindError) -> Self {
         Self::Bind(error)
     }
 }
 
-impl From<crate::transport::ConnectError> for Error {
-    fn from(error: crate::transport::ConnectError) -> Self {
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
         Self::Connect(error)
     }
 }
@@ -292,6 +301,7 @@ impl fmt::Display for Error {
                 f.write_str("the program cannot start:")?;
                 faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
             }
+            Self::Address(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
             Self::Connect(error) => error.fmt(f),
             Self::PathTaken(path) => write!(
@@ -325,6 +335,7 @@ impl fmt::Debug for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Address(error) => error.source(),
             Self::Bind(error) => error.source(),
             Self::Connect(error) => error.source(),
             Self::App(error) => error.source(),

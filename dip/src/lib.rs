@@ -1,12 +1,19 @@
 //! Typed messaging between processes.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(not(unix))]
+compile_error!(
+    "dip needs a Unix system: it listens on Unix sockets and asks the kernel who connects"
+);
+
 // The expansions of dip's macros say `::dip`; so does dip itself.
 extern crate self as dip;
 
 pub mod builtin;
 pub mod codec;
+mod connection;
 mod context;
+mod dispatch;
 mod error;
 mod handler;
 mod limits;
@@ -16,6 +23,11 @@ mod peer;
 mod protocol;
 mod registry;
 mod reply;
+mod server;
+mod session;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod tagged;
 mod transport;
 pub mod value;
 mod wire;
@@ -34,4 +46,8 @@ pub use peer::{Peer, PeerId};
 pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
+pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled};
+pub use transport::{
+    Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
+};
 pub use value::Value;

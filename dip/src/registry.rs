@@ -6,12 +6,15 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::context::States;
 use crate::error::Fault;
 use crate::handler::{HandlerEntry, Route};
+use crate::limits::Limits;
 use crate::mtype::Mtype;
 use crate::protocol::ProtocolEntry;
+use crate::reply::Rejection;
 
 /// Which handlers a server has.
 ///
@@ -211,6 +214,16 @@ pub(crate) struct Counters {
     pub(crate) errors: AtomicU64,
     pub(crate) in_flight: AtomicU64,
     pub(crate) unhandled: AtomicU64,
+    pub(crate) late: AtomicU64,
+}
+
+impl Counters {
+    /// A message has been answered.
+    pub(crate) fn ended(&self, answer: &Result<(), Rejection>) {
+        if answer.is_err() {
+            self.errors.fetch_add(1, Relaxed);
+        }
+    }
 }
 
 impl Routes {
@@ -239,6 +252,14 @@ impl Routes {
         self.bytes[usize::from(mtype)].as_ref()
     }
 
+    /// A message was refused before it was dispatched.
+    pub(crate) fn refused(&self, mtype: u8) {
+        if let Some(to) = self.byte(mtype) {
+            to.counters.count.fetch_add(1, Relaxed);
+            to.counters.errors.fetch_add(1, Relaxed);
+        }
+    }
+
     /// The handler of what has no other.
     pub(crate) fn fallback(&self) -> Option<&'static HandlerEntry> {
         self.fallback
@@ -253,6 +274,17 @@ impl Routes {
 impl Destination {
     pub(crate) fn is_builtin(&self) -> bool {
         is_builtin(self.protocol)
+    }
+
+    /// The longest body that is taken in.
+    pub(crate) fn max_len(&self, limits: &Limits) -> usize {
+        const LONG: &[u8] = b"OEPJUI";
+        let long = |byte| self.is_builtin() && LONG.contains(&byte);
+        match self.protocol.max_len {
+            Some(max) => usize::try_from(max).unwrap_or(usize::MAX),
+            None if self.protocol.mtype.as_byte().is_some_and(long) => limits.max_builtin_message.0,
+            None => limits.max_message.0,
+        }
     }
 }
 

@@ -1,17 +1,37 @@
-//! Placeholder until the transport branch is merged.
-#[derive(Debug)]
-pub struct BindError;
-#[derive(Debug)]
-pub struct ConnectError;
-impl std::fmt::Display for BindError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("x")
-    }
-}
-impl std::fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("x")
-    }
-}
-impl std::error::Error for BindError {}
-impl std::error::Error for ConnectError {}
+//! Sockets: where a server listens, who may connect, and the stream between two processes.
+//!
+//! These are the only files that know the operating system. In the order data passes: an [`Address`]
+//! is bound by a `Listener` or reached by `connect`; both give a `Stream` of bytes together with the
+//! [`Credentials`] of the other end, which an [`Access`] admits or refuses before a byte is read.
+//!
+//! # Who owns a path
+//!
+//! A Unix socket outlives its server as a file, and a second server could silently take a live one
+//! over. So the owner of `PATH` holds a POSIX record lock on `PATH.lock` for as long as it listens:
+//! the kernel drops it when the process dies, however that happens. The lock file itself stays.
+//! A server that holds no lock (the Python package) is found by connecting to it. Only a path whose
+//! lock is free, on which nobody answers and which is a socket of this user is stale, and removed.
+
+mod access;
+mod address;
+mod bind;
+mod connect;
+mod credentials;
+mod listener;
+mod lock;
+mod stream;
+mod tcp;
+mod unix;
+
+#[cfg(test)]
+mod tests;
+
+pub use access::{Access, Refusal};
+pub use address::{Address, AddressError};
+pub use bind::BindError;
+pub(crate) use bind::Options;
+pub(crate) use connect::connect;
+pub use connect::{Absence, ConnectError};
+pub use credentials::Credentials;
+pub(crate) use listener::Listener;
+pub(crate) use stream::Stream;

@@ -1,0 +1,167 @@
+//! From a bound address to connections that are served.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
+
+use super::{CloseReason, Server, Stage};
+use crate::connection::Connection;
+use crate::error::{Error, Result};
+use crate::peer::Connected;
+use crate::transport::{Address, Listener, Stream};
+
+/// How often a server looks whether its path still leads to it.
+const PATH_CHECK: Duration = Duration::from_secs(2);
+
+/// How long one line to a peer that is turned away may take.
+const TURN_AWAY: Duration = Duration::from_secs(1);
+
+/// File descriptors that are left to the rest of the process.
+const SPARE_DESCRIPTORS: usize = 64;
+
+/// A server that has its address and does not serve yet: clients that connect are let in once it
+/// [`run`](Self::run)s.
+#[must_use = "a bound server serves only while it runs"]
+pub struct Bound {
+    server: Server,
+    listener: Listener,
+    shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Bound {
+    pub(super) fn new(
+        server: Server,
+        listener: Listener,
+        shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    ) -> Self {
+        Self { server, listener, shutdown }
+    }
+
+    /// Where clients reach the server, with the real port where port 0 was asked for.
+    pub fn local_addr(&self) -> &Address {
+        self.listener.local_addr()
+    }
+
+    /// A handle to the server.
+    pub fn server(&self) -> Server {
+        self.server.clone()
+    }
+
+    /// Serves until the server is stopped; then its own path is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PathTaken`] when another server has replaced the socket at the path.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the server at once: connections are closed, handlers are dropped.
+    pub async fn run(mut self) -> Result<()> {
+        let closed = CloseOnDrop(self.server.clone());
+        let mut stage = self.server.stage();
+        let mut path_check = tokio::time::interval(PATH_CHECK);
+        let places = Arc::new(Semaphore::new(self.places()));
+        let shutdown = self.shutdown.take();
+        let mut shutdown = std::pin::pin!(async {
+            match shutdown {
+                Some(shutdown) => shutdown.await,
+                None => std::future::pending().await,
+            }
+        });
+        let ended = loop {
+            tokio::select! {
+                biased;
+                _ = stage.wait_for(|stage| *stage > Stage::Open) => break Ok(()),
+                () = &mut shutdown => break Ok(()),
+                _ = path_check.tick() => {
+                    if let Address::Unix(path) = self.listener.local_addr()
+                        && !self.listener.still_ours()
+                    {
+                        break Err(Error::PathTaken(path.clone()));
+                    }
+                }
+                stream = self.listener.accept() => self.admit(stream, &places),
+            }
+        };
+        drop(stage);
+        drop(self.listener);
+        self.server.shutdown();
+        let drained = self.server.0.stage.closed();
+        if tokio::time::timeout(self.server.limits().drain, drained).await.is_err() {
+            tracing::warn!("handlers still ran when the time to finish was over; they are dropped");
+        }
+        drop(closed);
+        ended
+    }
+
+    fn places(&self) -> usize {
+        use rustix::process::{Resource, getrlimit};
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+        let most = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
+        self.server.limits().connections.min(most).min(Semaphore::MAX_PERMITS)
+    }
+
+    fn admit(&self, stream: Stream, places: &Arc<Semaphore>) {
+        let server = &self.server;
+        server.totals().accepted.fetch_add(1, Relaxed);
+        let refused = match self.listener.admit(&stream) {
+            Err(refusal) => {
+                Some((CloseReason::Denied, format!("PermissionError({:?})", refusal.to_string())))
+            }
+            Ok(()) => None,
+        };
+        let place = places.clone().try_acquire_owned();
+        let turned_away = refused.or_else(|| {
+            let full =
+                || (CloseReason::TooMany, "ConnectionError('too many connections')".to_owned());
+            place.is_err().then(full)
+        });
+        if let Some((reason, why)) = turned_away {
+            server.totals().closed(reason);
+            tracing::warn!(?reason, why, "a connection was turned away");
+            tokio::spawn(tokio::time::timeout(TURN_AWAY, turn_away(stream, why)));
+            return;
+        }
+        let credentials = stream.credentials();
+        let connected = Connected {
+            id: server.next_peer(),
+            uid: credentials.map(|credentials| credentials.uid),
+            pid: credentials.and_then(|credentials| credentials.pid),
+        };
+        let connection = Connection::new(server.clone(), stream, connected);
+        tokio::spawn(async move {
+            let _place = place;
+            connection.run().await;
+        });
+    }
+}
+
+/// Tells a peer why it may not connect. The reply comes before its first frame, as one line.
+async fn turn_away(mut stream: Stream, why: String) {
+    _ = stream.write_all(why.as_bytes()).await;
+    _ = stream.shutdown().await;
+    let mut scratch = [0; 1024];
+    while tokio::io::AsyncReadExt::read(&mut stream, &mut scratch).await.is_ok_and(|n| n > 0) {}
+}
+
+/// Ends what still runs when the server is stopped, or its future dropped.
+struct CloseOnDrop(Server);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.advance(Stage::Closed);
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound").field("address", self.local_addr()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,4 @@
+//! The state of a connection, without a socket or a clock: bytes and time are passed in.
+
+mod arrivals;
+pub(crate) mod classic;

@@ -1,0 +1,233 @@
+//! A listening address, and the streams that come in.
+
+use std::fs::File;
+use std::future::poll_fn;
+use std::io;
+use std::path::Path;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep_until};
+
+use super::access::{Access, Refusal};
+use super::address::Address;
+use super::bind::{BindError, Options};
+use super::stream::Stream;
+use super::tcp;
+use super::unix::PathListener;
+
+/// A listening address. Dropping it frees the address; a socket file of its own is unlinked.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    sockets: Sockets,
+    address: Address,
+    access: Access,
+    shortage: Shortage,
+}
+
+#[derive(Debug)]
+enum Sockets {
+    Unix(PathListener),
+    /// `next` is asked first, and moves on, so that no socket starves another.
+    Tcp {
+        sockets: Vec<TcpListener>,
+        next: usize,
+    },
+}
+
+impl Listener {
+    /// Listens on `address`, with as long a backlog as the kernel allows.
+    ///
+    /// # Errors
+    ///
+    /// See [`BindError`]. A stale socket of this user is removed, nothing else.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped frees the address.
+    pub(crate) async fn bind(address: &Address, mut options: Options) -> Result<Self, BindError> {
+        let (sockets, address) = match address {
+            Address::Unix(path) => {
+                options.access =
+                    options.access.resolve().map_err(|name| BindError::UnknownGroup { name })?;
+                (Sockets::Unix(PathListener::bind(path, &options).await?), address.clone())
+            }
+            Address::Tcp { host, port } => {
+                let (sockets, port) = tcp::bind(host, *port, &options).await?;
+                let address = Address::Tcp { host: host.clone(), port };
+                (Sockets::Tcp { sockets, next: 0 }, address)
+            }
+        };
+        Ok(Self { sockets, address, access: options.access, shortage: Shortage::new() })
+    }
+
+    /// Where clients reach this listener: the address it was bound to, with the real port.
+    pub(crate) fn local_addr(&self) -> &Address {
+        &self.address
+    }
+
+    /// Whether the path still leads to this socket; always true on TCP.
+    ///
+    /// It asks the file system. A server looks every few seconds, because a Python server that is
+    /// started on the same path takes it over without a word.
+    pub(crate) fn still_ours(&self) -> bool {
+        match &self.sockets {
+            Sockets::Unix(socket) => socket.still_ours(),
+            Sockets::Tcp { .. } => true,
+        }
+    }
+
+    /// Whether the peer may connect, as the access given to [`bind`](Self::bind) says.
+    ///
+    /// On TCP everybody may. It may block on the user database, see [`Access::group`].
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`], to be told to the peer before the stream is closed.
+    pub(crate) fn admit(&self, stream: &Stream) -> Result<(), Refusal> {
+        stream.credentials().map_or(Ok(()), |peer| self.access.check(&peer))
+    }
+
+    /// The next connection.
+    ///
+    /// Errors of accepting end here. A connection that ended before it was accepted is passed over.
+    /// When descriptors or memory run out, it pauses for 10 ms, and twice as long each time up to
+    /// 1 s; at each pause one waiting connection is closed, so that its client need not wait for its
+    /// deadline.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped loses no connection, and a pause goes on in the next call.
+    pub(crate) async fn accept(&mut self) -> Stream {
+        loop {
+            if let Some(end) = self.shortage.pause_end {
+                sleep_until(end).await;
+                self.shortage.pause_end = None;
+            }
+            match poll_fn(|cx| self.sockets.poll_accept(cx)).await {
+                Ok(Some(stream)) => {
+                    self.shortage.ended();
+                    return stream;
+                }
+                Ok(None) => {}
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    if is_of_descriptors(&error) {
+                        self.close_one().await;
+                    }
+                    self.shortage.pause(&self.address, &error);
+                }
+            }
+        }
+    }
+
+    /// Accepts one connection with the spare descriptor, and closes it.
+    async fn close_one(&mut self) {
+        self.shortage.spare = None;
+        poll_fn(|cx| {
+            drop(self.sockets.poll_accept(cx));
+            Poll::Ready(())
+        })
+        .await;
+        self.shortage.spare = spare();
+    }
+}
+
+impl Sockets {
+    /// The next connection, or `None` for one that was gone before it could be set up.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
+        match self {
+            Self::Unix(listener) => {
+                listener.socket.poll_accept(cx).map_ok(|(socket, _)| Stream::unix(socket).ok())
+            }
+            Self::Tcp { sockets, next } => {
+                for turn in 0..sockets.len() {
+                    let at = (*next + turn) % sockets.len();
+                    if let Poll::Ready(accepted) = sockets[at].poll_accept(cx) {
+                        *next = (at + 1) % sockets.len();
+                        return Poll::Ready(accepted.map(|(socket, _)| Stream::tcp(socket).ok()));
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// Errors that are about the connection just taken from the backlog, and say nothing of the next.
+///
+/// On Linux `accept` passes on what the network reported for the new connection.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(
+            Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::CONNREFUSED
+                | Errno::INTR
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::PROTO
+                | Errno::PERM
+        )
+    )
+}
+
+fn is_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const LOG_EVERY: Duration = Duration::from_secs(10);
+
+/// What a listener remembers while descriptors or memory are short.
+#[derive(Debug)]
+struct Shortage {
+    /// Open for nothing but to be closed when a descriptor is needed.
+    spare: Option<File>,
+    next_pause: Duration,
+    pause_end: Option<Instant>,
+    last_logged: Option<Instant>,
+    unlogged: u64,
+}
+
+impl Shortage {
+    fn new() -> Self {
+        Self {
+            spare: spare(),
+            next_pause: FIRST_PAUSE,
+            pause_end: None,
+            last_logged: None,
+            unlogged: 0,
+        }
+    }
+
+    fn pause(&mut self, address: &Address, error: &io::Error) {
+        let now = Instant::now();
+        if self.last_logged.is_some_and(|last| now - last < LOG_EVERY) {
+            self.unlogged += 1;
+        } else {
+            tracing::warn!(%address, %error, unlogged = self.unlogged, "cannot accept connections");
+            self.last_logged = Some(now);
+            self.unlogged = 0;
+        }
+        self.pause_end = Some(now + self.next_pause);
+        self.next_pause = (self.next_pause * 2).min(LONGEST_PAUSE);
+    }
+
+    fn ended(&mut self) {
+        self.next_pause = FIRST_PAUSE;
+        if self.spare.is_none() {
+            self.spare = spare();
+        }
+    }
+}
+
+fn spare() -> Option<File> {
+    File::open(Path::new("/dev/null")).ok()
+}

@@ -1,0 +1,106 @@
+//! TCP on this machine only: which addresses a host stands for, and listening on all of them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+
+use super::address::Address;
+use super::bind::{BindError, Options};
+
+/// Why a host cannot be used.
+pub(super) enum Unusable {
+    NotLoopback(IpAddr),
+    Unknown(io::Error),
+}
+
+/// The addresses that `host` stands for. All of them are loopback addresses.
+///
+/// Cancel safe.
+pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unusable> {
+    let mut found: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
+        // Not looked up: on some machines the name stands for only one of the two.
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    } else if let Ok(ip) = host.parse::<IpAddr>() {
+        vec![(ip, port).into()]
+    } else {
+        lookup_host((host, port)).await.map_err(Unusable::Unknown)?.collect()
+    };
+    found.sort_unstable();
+    found.dedup();
+    match found.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+        Some(address) => Err(Unusable::NotLoopback(address.ip())),
+        None => Ok(found),
+    }
+}
+
+/// How many free ports are tried until one is free on all addresses.
+const FREE_PORTS: usize = 16;
+
+/// Listens on all addresses of the host, on one port, which is returned with the sockets.
+///
+/// Cancel safe.
+pub(super) async fn bind(
+    host: &str,
+    port: u16,
+    options: &Options,
+) -> Result<(Vec<TcpListener>, u16), BindError> {
+    let address = || Address::Tcp { host: host.to_owned(), port };
+    let failed = |step, source| BindError::Io { step, at: address().to_string(), source };
+    let addresses = resolve(host, port).await.map_err(|error| match error {
+        Unusable::NotLoopback(ip) => BindError::NotLoopback { address: address(), ip },
+        Unusable::Unknown(error) => failed("look up the host of", error),
+    })?;
+    if !options.insecure_no_auth {
+        return Err(BindError::NoAuth { address: address() });
+    }
+
+    let attempts = if port == 0 { FREE_PORTS } else { 1 };
+    for _ in 0..attempts {
+        match listen_on_all(&addresses) {
+            Ok(bound) => return Ok(bound),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(failed("listen on", error)),
+        }
+    }
+    Err(BindError::PortInUse { address: address() })
+}
+
+fn listen_on_all(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, u16)> {
+    let mut sockets = Vec::new();
+    let mut port = None;
+    let mut missing = None;
+    for &(mut address) in addresses {
+        address.set_port(port.unwrap_or(address.port()));
+        match listen(address) {
+            Ok(socket) => {
+                port = Some(socket.local_addr()?.port());
+                sockets.push(socket);
+            }
+            // A machine without IPv6, or without IPv4.
+            Err(error) if is_missing(&error) => missing = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match port {
+        Some(port) => Ok((sockets, port)),
+        None => Err(missing.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())),
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A restarted server must not wait for old connections to time out.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    // The kernel cuts the backlog to what it allows.
+    socket.listen(u32::MAX)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::AFNOSUPPORT)
+}
