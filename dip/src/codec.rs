@@ -6,6 +6,7 @@
 #[cfg(feature = "bincode")]
 mod bincode;
 mod body;
+mod default;
 mod error;
 mod fields;
 mod json;
@@ -20,6 +21,7 @@ pub(crate) mod utf8;
 pub use bincode::Bincode;
 
 pub use body::{Body, BodyMut};
+pub use default::{DefaultCodec, Undecided};
 pub use error::{DecodeError, EncodeError};
 pub use fields::{Field, Fields, Record};
 pub use json::Json;

@@ -286,6 +286,16 @@ pub enum Ack {
     Received,
 }
 
+/// The reply of a message that can be acknowledged before it is handled: `()`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a message that replies `{Self}` can't be acknowledged before it is handled",
+    label = "remove `ack = \"received\"`, or the message's `reply`"
+)]
+pub trait Acknowledgement {}
+
+impl Acknowledgement for () {}
+
 /// A handler as registered at link time: what `#[handler]` submits.
 pub struct HandlerEntry {
     pub(crate) name: &'static str,
@@ -332,8 +342,12 @@ impl HandlerEntry {
         Self { order: Some(order), ..self }
     }
 
-    pub const fn ack(self, ack: Ack) -> Self {
-        Self { ack, ..self }
+    /// The message says that there is no reply to wait for.
+    pub const fn acknowledged_when_received<M, T: Acknowledgement, E, S>(
+        self,
+        _message: Message<M, T, E, S>,
+    ) -> Self {
+        Self { ack: Ack::Received, ..self }
     }
 
     pub const fn spawn(self) -> Self {

@@ -35,6 +35,8 @@ mod wire;
 #[doc(hidden)]
 pub mod private;
 
+pub use dip_derive::{Protocol, handler};
+
 pub use context::{Context, FromContext, State, StateType};
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;

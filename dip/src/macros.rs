@@ -34,3 +34,27 @@ macro_rules! register {
         };
     };
 }
+
+/// The static that no second message type can export under its name: what makes a duplicate a
+/// compile error in one crate and a link error in two.
+///
+/// `--cfg dip_no_link_check` is looked at here and not in the expansion, which is compiled with the
+/// configuration of the user's crate.
+#[doc(hidden)]
+#[macro_export]
+#[cfg(not(dip_no_link_check))]
+macro_rules! __claim {
+    ($CLAIM:ident = $symbol:literal) => {
+        #[unsafe(export_name = $symbol)]
+        static $CLAIM: $crate::private::Claim = $crate::private::Claim::NEW;
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+#[cfg(dip_no_link_check)]
+macro_rules! __claim {
+    ($CLAIM:ident = $symbol:literal) => {
+        static $CLAIM: $crate::private::Claim = $crate::private::Claim::NEW;
+    };
+}
