@@ -10,6 +10,8 @@ compile_error!(
 extern crate self as dip;
 
 pub mod builtin;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod codec;
 mod connection;
 mod context;
@@ -46,7 +48,7 @@ pub use peer::{Peer, PeerId};
 pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
-pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled};
+pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled, signals};
 pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };

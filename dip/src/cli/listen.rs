@@ -9,7 +9,10 @@ use serde_json::json;
 use super::WireArgument;
 use crate::builtin::Any;
 use crate::codec::{Body, DecodeLimits};
-use crate::{tagged, Error, Peer, Reason, Rejection, Result, Router, Server, State, Unrouted, handler};
+use crate::value::Dict;
+use crate::{
+    Error, Peer, Reason, Rejection, Result, Router, Server, State, Unrouted, Value, handler, tagged,
+};
 
 /// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
 ///
@@ -74,7 +77,7 @@ async fn print(
             let text = format!("No protocol found in registry for message type: {byte}");
             return Err(Rejection::named("UnsupportedProtoError", text));
         }
-        Ok(message) => tagged::to_tagged(&message.into_value()),
+        Ok(message) => tagged::to_tagged(&value_of(message)),
         Err(error) => return Err(Rejection::named(error.class(), error.text())),
     };
     let mut line = json!({"id": id, "mtype": byte, "mtype_chr": char::from(byte).to_string()});
@@ -85,6 +88,29 @@ async fn print(
     let mut out = printer.out.lock().unwrap_or_else(PoisonError::into_inner);
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
+}
+
+/// What a Python callback would be given.
+fn value_of(message: Any) -> Value {
+    match message {
+        Any::Stdout(text) => text.0.into(),
+        Any::Stderr(text) => text.0.into(),
+        Any::Pickle(value) => value.0,
+        Any::Json(value) => value.0,
+        Any::Dict(_) => Dict::new().into(),
+        Any::Header(it) => fields([("header", it.header)]),
+        Any::SubtaskOut(it) => fields([("arg", it.arg), ("subtask_out", it.subtask_out)]),
+        Any::SubtaskError(it) => fields([("arg", it.arg), ("subtask_err", it.subtask_err)]),
+        Any::TaskUpdate(items) => items.0.into(),
+        Any::TaskUpdateV2(items) => items.0.into(),
+        Any::SetConnectionId(id) => id.0.to_string().into(),
+        Any::Other(other) => Value::Bytes(other.body.into()),
+    }
+}
+
+fn fields<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {
+    let present = fields.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    present.collect::<Dict>().into()
 }
 
 fn hex(bytes: &[u8]) -> String {
