@@ -5,10 +5,12 @@
 
 mod body;
 mod error;
+mod pickle;
 pub(crate) mod utf8;
 
 pub use body::{Body, BodyMut};
 pub use error::{DecodeError, EncodeError};
+pub use pickle::Pickle;
 
 /// How values of type `T` are written to and read from a body.
 ///
