@@ -68,3 +68,6 @@ const DEPTH: usize = 1000;
 fn invalid(text: impl Into<Cow<'static, str>>) -> DecodeError {
     DecodeError::named("UnpicklingError", text)
 }
+
+#[cfg(test)]
+mod tests;
