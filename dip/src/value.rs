@@ -3,13 +3,29 @@
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::LazyLock;
 
+mod access;
+mod carry;
+mod de;
 mod dict;
+mod fault;
+pub(crate) mod float;
 mod int;
+mod json;
+mod plain;
+mod ser;
 mod set;
 
+pub use de::from_value;
 pub use dict::Dict;
+pub(crate) use fault::cut;
 pub use int::Int;
+pub use json::NotJson;
+pub use ser::to_value;
 pub use set::Set;
+
+/// How many containers may stand inside each other; what is nested deeper is neither read nor made
+/// by this crate, so that no walk through a value needs more than a thread's usual stack.
+pub(crate) const MAX_DEPTH: usize = 1000;
 
 /// Any plain Python value, and nothing is lost: integers of any size, `NaN` and the infinities,
 /// the difference between list and tuple, bytes and bytearray, the order of keys.
@@ -146,3 +162,6 @@ impl<T: Into<Value>> From<Option<T>> for Value {
         value.map_or(Self::Null, Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,9 @@ use super::Value;
 
 /// The entries of a Python dict, in order. A later entry of the same key replaces the value at the
 /// place of the first, as in Python.
+// Boxed for the size of `Value`, of which there is one per node.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Dict(IndexMap<Value, Value>);
+pub struct Dict(Box<IndexMap<Value, Value>>);
 
 impl Dict {
     /// A dict without entries.
@@ -31,6 +32,11 @@ impl Dict {
     /// Adds an entry, or replaces the value of an existing one and returns the old value.
     pub fn insert(&mut self, key: impl Into<Value>, value: impl Into<Value>) -> Option<Value> {
         self.0.insert(key.into(), value.into())
+    }
+
+    /// Gives back the memory that was reserved for more entries.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
     }
 
     /// How many entries there are.
@@ -64,7 +70,8 @@ impl fmt::Debug for Dict {
 
 impl<K: Into<Value>, V: Into<Value>> FromIterator<(K, V)> for Dict {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        Self(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+        let entries = entries.into_iter().map(|(key, value)| (key.into(), value.into()));
+        Self(Box::new(entries.collect()))
     }
 }
 

@@ -46,6 +46,29 @@ impl Int {
         }
     }
 
+    /// How many bits the absolute value has.
+    pub(crate) fn bits(&self) -> u64 {
+        match &self.0 {
+            Repr::Small(small) => u64::from(64 - small.unsigned_abs().leading_zeros()),
+            Repr::Big(big) => big.bits(),
+        }
+    }
+
+    /// The closest float, unless the integer is beyond all finite ones.
+    pub(crate) fn to_f64(&self) -> Option<f64> {
+        // Not to spell out what cannot be a float anyhow.
+        if self.bits() > 1024 {
+            return None;
+        }
+        self.to_string().parse().ok().filter(|float: &f64| float.is_finite())
+    }
+
+    /// From digits of the base 2 to 36, with an optional sign.
+    #[cfg(feature = "cli")]
+    pub(crate) fn from_str_radix(digits: &str, radix: u32) -> Option<Self> {
+        BigInt::parse_bytes(digits.as_bytes(), radix).map(Self::from)
+    }
+
     /// From two's complement, least significant byte first, as pickles hold it; no byte is 0.
     pub fn from_signed_bytes_le(bytes: &[u8]) -> Self {
         BigInt::from_signed_bytes_le(bytes).into()
@@ -137,6 +160,13 @@ impl fmt::Display for Int {
             Repr::Small(small) => small.fmt(f),
             Repr::Big(big) => big.fmt(f),
         }
+    }
+}
+
+/// Sign and digits; `0x` in front with `#`.
+impl fmt::LowerHex for Int {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.to_big(), f)
     }
 }
 

@@ -8,8 +8,9 @@ use indexmap::IndexSet;
 use super::Value;
 
 /// The items of a Python set or frozenset, each once, in the order they arrived.
+// Boxed for the size of `Value`, of which there is one per node.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Set(IndexSet<Value>);
+pub struct Set(Box<IndexSet<Value>>);
 
 impl Set {
     /// A set without items.
@@ -58,7 +59,7 @@ impl fmt::Debug for Set {
 
 impl<V: Into<Value>> FromIterator<V> for Set {
     fn from_iter<I: IntoIterator<Item = V>>(items: I) -> Self {
-        Self(items.into_iter().map(Into::into).collect())
+        Self(Box::new(items.into_iter().map(Into::into).collect()))
     }
 }
 
