@@ -12,8 +12,11 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
-use crate::value::Value;
+use crate::value::{from_value, to_value};
 
 mod call;
 mod class;
@@ -51,13 +54,14 @@ mod write;
 #[derive(Debug)]
 pub enum Pickle {}
 
-impl Codec<Value> for Pickle {
-    fn encode(value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-        write::write(value, body)
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned> Codec<T> for Pickle {
+    fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
+        write::write(&to_value(value)?, body)
     }
 
-    fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<Value, DecodeError> {
-        read::read(&body, limits)
+    fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
+        from_value(read::read(&body, limits)?)
     }
 }
 

@@ -44,6 +44,9 @@ pub(super) struct Inert<'a> {
     pub(super) entries: Vec<Id>,
 }
 
+/// What an empty set or dict takes in memory.
+const TABLE: usize = 72;
+
 impl Node<'_> {
     /// What it takes in memory apart from the place of its `Value` and from what it refers to.
     pub(super) fn size(&self) -> usize {
@@ -51,6 +54,7 @@ impl Node<'_> {
             Self::Text(text) => text.len(),
             Self::Bytes(bytes) | Self::Bytearray(bytes) => bytes.len(),
             Self::Int(int) if int.as_i64().is_none() => int.to_signed_bytes_le().len(),
+            Self::Set(_) | Self::Frozenset(_) | Self::Dict(_) => TABLE,
             Self::Inert(inert) => size_of::<Object>() + inert.class.len(),
             _ => 0,
         }

@@ -201,7 +201,10 @@ impl Inert<'_> {
     }
 }
 
-fn pairs(values: Vec<Value>) -> impl Iterator<Item = (Value, Value)> {
+/// Values by twos; of known length, so that no more memory is reserved than needed.
+fn pairs(values: Vec<Value>) -> impl ExactSizeIterator<Item = (Value, Value)> {
+    let count = values.len() / 2;
     let mut values = values.into_iter();
-    std::iter::from_fn(move || Some((values.next()?, values.next()?)))
+    let mut next = move || values.next().unwrap_or_default();
+    (0..count).map(move |_| (next(), next()))
 }

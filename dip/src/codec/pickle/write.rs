@@ -89,11 +89,8 @@ fn open<'a>(
             body.extend_from_slice(bytes);
         }
         Value::List(items) => {
-            body.extend_from_slice(&[EMPTY_LIST]);
-            if !items.is_empty() {
-                body.extend_from_slice(&[MARK]);
-                return Ok(Frame::new(items.iter(), false, &[APPENDS]));
-            }
+            body.extend_from_slice(&[EMPTY_LIST, MARK]);
+            return Ok(Frame::new(items.iter(), false, &[APPENDS]));
         }
         Value::Tuple(items) => {
             let end: &[u8] = match items.len() {
@@ -109,23 +106,17 @@ fn open<'a>(
             return Ok(Frame::new(items.iter(), hashed, end));
         }
         Value::Set(set) => {
-            body.extend_from_slice(&[EMPTY_SET]);
-            if !set.is_empty() {
-                body.extend_from_slice(&[MARK]);
-                return Ok(Frame::new(set.iter(), true, &[ADDITEMS]));
-            }
+            body.extend_from_slice(&[EMPTY_SET, MARK]);
+            return Ok(Frame::new(set.iter(), true, &[ADDITEMS]));
         }
         Value::Frozenset(set) => {
             body.extend_from_slice(&[MARK]);
             return Ok(Frame::new(set.iter(), true, &[FROZENSET]));
         }
         Value::Dict(dict) => {
-            body.extend_from_slice(&[EMPTY_DICT]);
-            if !dict.is_empty() {
-                body.extend_from_slice(&[MARK]);
-                let children = dict.iter().flat_map(|(key, value)| [(key, true), (value, false)]);
-                return Ok(Some(Frame { children: Box::new(children), end: &[SETITEMS] }));
-            }
+            body.extend_from_slice(&[EMPTY_DICT, MARK]);
+            let children = dict.iter().flat_map(|(key, value)| [(key, true), (value, false)]);
+            return Ok(Some(Frame { children: Box::new(children), end: &[SETITEMS] }));
         }
         Value::Object(_) => {
             return Err(EncodeError::named(
