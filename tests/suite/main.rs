@@ -2,4 +2,6 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod pickle_hostile;
+mod pickle_vectors;
 mod vectors;
