@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod pickle_hostile;
+mod pickle_roundtrip;
 mod pickle_vectors;
 mod vectors;
