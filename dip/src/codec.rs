@@ -5,11 +5,13 @@
 
 mod body;
 mod error;
+mod json;
 mod pickle;
 pub(crate) mod utf8;
 
 pub use body::{Body, BodyMut};
 pub use error::{DecodeError, EncodeError};
+pub use json::Json;
 pub use pickle::Pickle;
 
 /// How values of type `T` are written to and read from a body.

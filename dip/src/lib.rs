@@ -2,6 +2,9 @@
 
 pub mod codec;
 mod mtype;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod tagged;
 pub mod value;
 
 pub use mtype::Mtype;

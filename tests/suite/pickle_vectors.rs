@@ -1,6 +1,7 @@
 //! The pickles of the golden frames: all plain ones are read, all others refused.
 
 use dip::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, Pickle, PicklePolicy};
+use dip::tagged::from_tagged;
 use dip::value::{Dict, Object, Value};
 use serde_json::Value as Json;
 
@@ -164,37 +165,5 @@ fn pickles_that_make_python_call_something_are_refused() {
 
 /// The value that a tagged one of the kit stands for.
 fn untagged(json: &Json) -> Value {
-    let items = || json["items"].as_array().unwrap().iter().map(untagged);
-    let hex = |json: &Json| {
-        let hex = json["hex"].as_str().unwrap();
-        let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-        (0..hex.len()).step_by(2).map(byte).collect()
-    };
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(bool) => Value::Bool(*bool),
-        Json::Number(number) => Value::from(number.as_i64().unwrap()),
-        Json::String(text) => Value::from(&**text),
-        Json::Array(items) => Value::List(items.iter().map(untagged).collect()),
-        Json::Object(fields) => match fields.get("$type").map(|name| name.as_str().unwrap()) {
-            None => {
-                Value::Dict(fields.iter().map(|(key, value)| (&**key, untagged(value))).collect())
-            }
-            Some("int") => Value::Int(json["dec"].as_str().unwrap().parse().unwrap()),
-            Some("float") => match json["bits"].as_str() {
-                Some(bits) => Value::Float(f64::from_bits(u64::from_str_radix(bits, 16).unwrap())),
-                None => Value::Float(f64::NAN),
-            },
-            Some("bytes") => Value::Bytes(hex(json)),
-            Some("bytearray") => Value::Bytearray(hex(json)),
-            Some("tuple") => Value::Tuple(items().collect()),
-            Some("set") => Value::Set(items().collect()),
-            Some("frozenset") => Value::Frozenset(items().collect()),
-            Some("dict") => {
-                let pairs = json["items"].as_array().unwrap().iter();
-                Value::Dict(pairs.map(|pair| (untagged(&pair[0]), untagged(&pair[1]))).collect())
-            }
-            Some(other) => panic!("a value of type {other}"),
-        },
-    }
+    from_tagged(json).unwrap()
 }

@@ -7,7 +7,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::{Fault, cut};
-use super::{Int, MAX_DEPTH, Value, carry, dict, ser};
+use super::{Int, Value, carry, dict, ser};
 use crate::codec::DecodeError;
 
 /// A value of type `T` out of a [`Value`].
@@ -32,11 +32,15 @@ use crate::codec::DecodeError;
 /// # Errors
 ///
 /// When the value is none of `T` (class `TypeError`; the text begins with the path of the field that
-/// does not fit), and when it is nested deeper than 1000 levels (class `RecursionError`). Numbers
-/// that do not fit are errors, never changed.
+/// does not fit), and when the types are nested deeper than 128 levels (class `RecursionError`); a
+/// [`Value`] inside may be deeper. Numbers that do not fit are errors, never changed.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, DecodeError> {
     T::deserialize(Node { value, level: 0 }).map_err(Fault::into_decode_error)
 }
+
+/// How deep types may be nested. What a level takes of the stack is up to the types; with the limit
+/// that `serde_json` has as well, it may be 16 KiB.
+const MAX_TYPED_DEPTH: usize = 128;
 
 /// The deserializer of a value inside `level` containers.
 struct Node {
@@ -180,7 +184,7 @@ pub(super) fn unexpected(value: &Value) -> Unexpected<'_> {
 
 fn deeper(level: usize) -> Fallible<usize> {
     match level {
-        MAX_DEPTH => Err(Fault::too_deep(MAX_DEPTH)),
+        MAX_TYPED_DEPTH => Err(Fault::too_deep(MAX_TYPED_DEPTH)),
         level => Ok(level + 1),
     }
 }
