@@ -5,7 +5,7 @@ use dip::Value;
 use dip::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, Pickle, PicklePolicy};
 use proptest::prelude::*;
 
-use crate::vectors::load;
+use crate::vectors::{Vector, load};
 
 const EXPLOITS: [&[u8]; 48] = [
     // Functions of modules, called by REDUCE.
@@ -118,7 +118,7 @@ fn what_has_no_inert_form_is_always_refused() {
 /// A valid pickle of the golden frames.
 fn valid() -> impl Strategy<Value = Vec<u8>> {
     let bodies: Vec<_> =
-        load().vectors.iter().filter(|vector| vector.mtype == 80).map(|v| v.body()).collect();
+        load().vectors.iter().filter(|vector| vector.mtype == 80).map(Vector::body).collect();
     proptest::sample::select(bodies)
 }
 

@@ -131,7 +131,7 @@ fn pickles_that_python_refuses_are_refused_with_the_same_class() {
     /// Errors of imports and calls, which are not even tried.
     const OF_CALLS: [&str; 5] =
         ["missing_module", "call_none", "reduce_raises", "append_to_none", "extension_code"];
-    let mut same = 0;
+    let (mut same, mut same_text) = (0, 0);
     for vector in load().decode_errors.iter().filter(|vector| vector.mtype == PICKLE) {
         for policy in [PicklePolicy::plain(), PicklePolicy::inert()] {
             let of_call = OF_CALLS.iter().any(|call| vector.name.ends_with(call));
@@ -140,6 +140,9 @@ fn pickles_that_python_refuses_are_refused_with_the_same_class() {
                 Err(error) => {
                     assert_eq!(Some(error.class()), vector.error.as_deref(), "{}", vector.name);
                     same += 1;
+                    let exact = vector.matching.as_deref() == Some("exact");
+                    let text = vector.reply_text.as_deref().unwrap_or_default();
+                    same_text += usize::from(exact && text.contains(error.text()));
                 }
                 Ok(_) if of_call && policy.allows_objects() => {}
                 Ok(value) => panic!("{} is read as {value:?}", vector.name),
@@ -147,6 +150,7 @@ fn pickles_that_python_refuses_are_refused_with_the_same_class() {
         }
     }
     assert!(same > 40, "{same} errors");
+    assert!(same_text > 30, "{same_text} texts");
 }
 
 #[test]

@@ -53,7 +53,9 @@ impl Node<'_> {
         match self {
             Self::Text(text) => text.len(),
             Self::Bytes(bytes) | Self::Bytearray(bytes) => bytes.len(),
-            Self::Int(int) if int.as_i64().is_none() => int.to_signed_bytes_le().len(),
+            Self::Int(int) if int.as_i64().is_none() => {
+                usize::try_from(int.bits() / 8).unwrap_or(usize::MAX)
+            }
             Self::Set(_) | Self::Frozenset(_) | Self::Dict(_) => TABLE,
             Self::Inert(inert) => size_of::<Object>() + inert.class.len(),
             _ => 0,

@@ -6,11 +6,11 @@ use crate::codec::{DecodeError, DecodeLimits, utf8};
 use crate::value::{Int, Value};
 
 use super::call;
-use super::class::{self, Builtin};
 use super::code::*;
-use super::graph::{Graph, Id, Inert, Node};
+use super::graph::{Graph, Id, Node};
 use super::input::Input;
 use super::memo::Memo;
+use super::stack::underflow;
 use super::{invalid, text, tree};
 
 /// Bytes of an integer that are read at most.
@@ -36,15 +36,15 @@ pub(crate) fn read(body: &[u8], limits: &DecodeLimits) -> Result<Value, DecodeEr
     tree::value(graph, root, limits.pickle.allows_objects())
 }
 
-struct Machine<'a> {
-    input: Input<'a>,
-    graph: Graph<'a>,
-    stack: Vec<Id>,
+pub(super) struct Machine<'a> {
+    pub(super) input: Input<'a>,
+    pub(super) graph: Graph<'a>,
+    pub(super) stack: Vec<Id>,
     /// How high the stack was at each mark.
-    marks: Vec<usize>,
-    memo: Memo,
+    pub(super) marks: Vec<usize>,
+    pub(super) memo: Memo,
     /// Whether classes and objects are kept as inert values.
-    objects: bool,
+    pub(super) objects: bool,
 }
 
 impl<'a> Machine<'a> {
@@ -264,209 +264,4 @@ impl<'a> Machine<'a> {
             _ => Node::Null,
         })
     }
-
-    // The stack. Whatever is pushed is charged as a place in a container, where it may end up.
-
-    fn push(&mut self, node: Node<'a>) -> Result<(), DecodeError> {
-        let id = self.graph.add(node)?;
-        self.push_again(id)
-    }
-
-    fn push_again(&mut self, id: Id) -> Result<(), DecodeError> {
-        self.graph.budget.charge_values(1)?;
-        self.stack.push(id);
-        Ok(())
-    }
-
-    /// How high the stack is at the last mark, which only instructions for marks go below.
-    fn fence(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    fn top(&self) -> Result<Id, DecodeError> {
-        self.stack[self.fence()..].last().copied().ok_or_else(|| self.nothing())
-    }
-
-    fn pop(&mut self) -> Result<Id, DecodeError> {
-        let top = self.top()?;
-        self.stack.pop();
-        Ok(top)
-    }
-
-    fn nothing(&self) -> DecodeError {
-        if self.marks.is_empty() { underflow() } else { invalid("unexpected MARK found") }
-    }
-
-    fn pop_mark(&mut self) -> Result<Vec<Id>, DecodeError> {
-        let mark = self.marks.pop().ok_or_else(|| invalid("could not find MARK"))?;
-        Ok(self.stack.split_off(mark))
-    }
-
-    fn pop_pairs(&mut self, code: &str) -> Result<Vec<Id>, DecodeError> {
-        let entries = self.pop_mark()?;
-        if entries.len() % 2 == 1 {
-            return Err(invalid(format!("odd number of items for {code}")));
-        }
-        Ok(entries)
-    }
-
-    fn discard(&mut self) -> Result<(), DecodeError> {
-        if self.marks.last() == Some(&self.stack.len()) {
-            self.marks.pop();
-            return Ok(());
-        }
-        let item = self.pop()?;
-        self.check_discarded(item)
-    }
-
-    /// A call that is thrown away was to have an effect, which an inert value would not show.
-    fn check_discarded(&self, id: Id) -> Result<(), DecodeError> {
-        match self.graph.node(id) {
-            Node::Inert(inert) if inert.called => Err(invalid(format!(
-                "`{}` is called for its effect only",
-                class::quote(&inert.class)
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    fn recall(&mut self, index: u64) -> Result<(), DecodeError> {
-        let id = self
-            .memo
-            .get(index)
-            .ok_or_else(|| invalid(format!("Memo value not found at index {index}")))?;
-        self.push_again(id)
-    }
-
-    fn remember(&mut self, index: u64) -> Result<(), DecodeError> {
-        let top = self.top()?;
-        self.graph.budget.charge(size_of::<u64>())?;
-        self.memo.put(index, top);
-        Ok(())
-    }
-
-    // Containers.
-
-    fn collect(&mut self, container: fn(Vec<Id>) -> Node<'a>) -> Result<(), DecodeError> {
-        let items = self.pop_mark()?;
-        self.push(container(items))
-    }
-
-    fn tuple<const N: usize>(&mut self) -> Result<(), DecodeError> {
-        match self.stack.len().checked_sub(N) {
-            Some(at) if at >= self.fence() => {
-                let items = self.stack.split_off(at);
-                self.push(Node::Tuple(items))
-            }
-            _ => Err(self.nothing()),
-        }
-    }
-
-    fn append(&mut self, items: &[Id]) -> Result<(), DecodeError> {
-        let top = self.top()?;
-        match self.graph.node_mut(top) {
-            Node::List(list) => list.extend(items),
-            Node::Inert(inert) if inert.called => inert.items.extend(items),
-            other => return Err(no_attribute(other, "append")),
-        }
-        Ok(())
-    }
-
-    fn set_items(&mut self, entries: &[Id]) -> Result<(), DecodeError> {
-        let top = self.top()?;
-        match self.graph.node_mut(top) {
-            Node::Dict(dict) => dict.extend(entries),
-            Node::Inert(inert) if inert.called => inert.entries.extend(entries),
-            other => {
-                return Err(DecodeError::named(
-                    "TypeError",
-                    format!("'{}' object does not support item assignment", other.kind()),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn add_items(&mut self, items: &[Id]) -> Result<(), DecodeError> {
-        let top = self.top()?;
-        match self.graph.node_mut(top) {
-            Node::Set(set) => set.extend(items),
-            other => return Err(no_attribute(other, "add")),
-        }
-        Ok(())
-    }
-
-    /// A view of a bytearray that can't change it is as good as bytes.
-    fn read_only(&mut self) -> Result<(), DecodeError> {
-        let top = self.top()?;
-        match self.graph.node(top) {
-            Node::Bytes(_) => Ok(()),
-            Node::Bytearray(bytes) => {
-                let bytes = bytes.clone();
-                self.stack.pop();
-                self.push(Node::Bytes(bytes))
-            }
-            other => Err(DecodeError::named(
-                "TypeError",
-                format!("a bytes-like object is required, not '{}'", other.kind()),
-            )),
-        }
-    }
-
-    // Classes and objects.
-
-    fn class(&mut self, module: &str, name: &str) -> Result<(), DecodeError> {
-        if let Some(builtin) = Builtin::find(module, name) {
-            return self.push(Node::Builtin(builtin));
-        }
-        let class = class::full_name(module, name);
-        if !self.objects {
-            return Err(class::refused(&class));
-        }
-        self.push(Node::Inert(Box::new(Inert { class, ..Inert::default() })))
-    }
-
-    fn class_on_stack(&mut self) -> Result<(), DecodeError> {
-        let name = self.pop()?;
-        let module = self.pop()?;
-        let (Node::Text(module), Node::Text(name)) =
-            (self.graph.node(module), self.graph.node(name))
-        else {
-            return Err(invalid("STACK_GLOBAL requires str"));
-        };
-        let (module, name) = (module.clone(), name.clone());
-        self.class(&module, &name)
-    }
-
-    fn instance(&mut self, class: Id, args: Vec<Id>) -> Result<(), DecodeError> {
-        let object = call::make(&mut self.graph, class, args)?;
-        self.push(Node::Inert(Box::new(object)))
-    }
-
-    fn build(&mut self) -> Result<(), DecodeError> {
-        let state = self.pop()?;
-        let top = self.top()?;
-        match self.graph.node_mut(top) {
-            Node::Inert(inert) if inert.called && inert.state.is_none() => {
-                inert.state = Some(state);
-                Ok(())
-            }
-            Node::Inert(inert) => Err(invalid(format!(
-                "the state of `{}` is set, which no inert object can say",
-                class::quote(&inert.class)
-            ))),
-            other => Err(no_attribute(other, "__dict__")),
-        }
-    }
-}
-
-fn underflow() -> DecodeError {
-    invalid("unpickling stack underflow")
-}
-
-fn no_attribute(node: &Node<'_>, attribute: &str) -> DecodeError {
-    DecodeError::named(
-        "AttributeError",
-        format!("'{}' object has no attribute '{attribute}'", node.kind()),
-    )
 }
