@@ -1,10 +1,10 @@
-//! Values go through pickles unchanged: dip's own, and CPython's of every protocol.
+//! Values go through pickles unchanged, dip's own and CPython's of every protocol; objects become inert.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use dip::codec::{Body, BodyMut, Codec, DecodeLimits, Pickle};
+use dip::codec::{Body, BodyMut, Codec, DecodeLimits, Pickle, PicklePolicy};
 use dip::value::{Dict, Int, Value};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -151,13 +151,99 @@ for line in sys.stdin:
             print(dumps(value, protocol).hex())
 ";
 
+/// Prints objects of the standard library: the class, and pickles by each protocol.
+const PYTHON_OBJECTS: &str = r"
+import collections, dataclasses, datetime, decimal, enum, fractions, functools, operator
+import pathlib, pickle, types, uuid
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: list
+
+@dataclasses.dataclass
+class Frozen:
+    __slots__ = ('x', 'y')
+    x: int
+    y: int
+
+class Color(enum.Enum):
+    RED = 1
+
+class Named(dict):
+    pass
+
+class Bag(set):
+    pass
+
+class Keywords:
+    def __getnewargs_ex__(self):
+        return (1,), {'key': 2}
+
+zone = datetime.timezone(datetime.timedelta(hours=1))
+for value in [
+    datetime.datetime(2024, 12, 9, 14, 6), datetime.datetime(2024, 12, 9, tzinfo=zone),
+    datetime.date(2024, 2, 29), datetime.time(1, 2), datetime.timedelta(1, 2, 3), zone,
+    decimal.Decimal('1.50'), fractions.Fraction(1, 3), uuid.UUID(int=7), complex(1, 2),
+    collections.OrderedDict(a=1), collections.defaultdict(list, a=[1]), collections.Counter('aab'),
+    collections.deque([1, 2], 3), pathlib.PurePosixPath('a/b'), types.SimpleNamespace(a=1),
+    range(3), slice(1, 2), Point(1, [2]), Frozen(1, 2), Color.RED, Named(a=1), Bag([1]),
+    Keywords(), ValueError('x'), functools.partial(print, 1, end=''), operator.attrgetter('a.b'),
+]:
+    kind = type(value)
+    for protocol in range(6):
+        for dumps in (pickle.dumps, pickle._dumps):
+            try:
+                print(f'{kind.__module__}.{kind.__qualname__}', protocol, dumps(value, protocol).hex())
+            except TypeError:
+                assert kind is Frozen and protocol < 2
+";
+
+#[test]
+fn objects_that_python_writes_are_inert_by_all_protocols() {
+    let Some(mut python) = python() else { return };
+    let output = python.args(["-c", PYTHON_OBJECTS]).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.lines().count() > 300);
+    for line in lines.lines() {
+        let [class, protocol, hex] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let body = bytes(hex);
+        let mut limits = DecodeLimits::for_body(body.len());
+        let refused = <Pickle as Codec<Value>>::decode(Body::from(&body[..]), &limits).unwrap_err();
+        assert_eq!(refused.class(), "UnpicklingError", "{line}");
+        limits.pickle = PicklePolicy::inert();
+        let value: Result<Value, _> = Pickle::decode(Body::from(&body[..]), &limits);
+        let value = match value {
+            Ok(value) => value,
+            // Without an instruction for keywords, Python calls a `functools.partial`.
+            Err(_) if class == "__main__.Keywords" && ["2", "3"].contains(&protocol) => continue,
+            Err(error) => panic!("{class} by protocol {protocol}: {error}"),
+        };
+        let Value::Object(object) = value else { panic!("{class}: {value:?}") };
+        // Protocols before 3 use the names that Python 2 has for modules.
+        assert!(object.class == class || protocol < "3", "{class}: {object:?}");
+    }
+}
+
+/// Python, where there is one; it must be there on CI.
+fn python() -> Option<Command> {
+    if Command::new("python3").arg("--version").output().is_ok_and(|out| out.status.success()) {
+        return Some(Command::new("python3"));
+    }
+    assert!(std::env::var_os("CI").is_none(), "no python3 on the PATH");
+    eprintln!("SKIPPED: no python3 on the PATH");
+    None
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(digits).collect()
+}
+
 #[test]
 fn python_reads_what_dip_writes_and_dip_what_python_writes() {
-    if !Command::new("python3").arg("--version").output().is_ok_and(|out| out.status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "no python3 on the PATH");
-        eprintln!("SKIPPED: no python3 on the PATH");
-        return;
-    }
+    let Some(mut python) = python() else { return };
     let mut runner = TestRunner::deterministic();
     let mut all: Vec<Value> =
         (0..200).map(|_| values().new_tree(&mut runner).unwrap().current()).collect();
@@ -177,12 +263,8 @@ fn python_reads_what_dip_writes_and_dip_what_python_writes() {
         expression(value, &mut lines);
         lines.push('\n');
     }
-    let mut python = Command::new("python3")
-        .args(["-c", PYTHON])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut python =
+        python.args(["-c", PYTHON]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = python.stdin.take().unwrap();
     let feed = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let output = python.wait_with_output().unwrap();
@@ -194,9 +276,7 @@ fn python_reads_what_dip_writes_and_dip_what_python_writes() {
     assert_eq!(answers.len(), all.len() * 12);
     for (value, answers) in all.iter().zip(answers.chunks(12)) {
         for (at, answer) in answers.iter().enumerate() {
-            let digits = |at: usize| u8::from_str_radix(&answer[at..at + 2], 16).unwrap();
-            let body: Vec<u8> = (0..answer.len()).step_by(2).map(digits).collect();
-            assert_eq!(&decode::<Value>(&body), value, "protocol {}", at / 2);
+            assert_eq!(&decode::<Value>(&bytes(answer)), value, "protocol {}", at / 2);
         }
     }
 }
