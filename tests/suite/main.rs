@@ -6,4 +6,5 @@ mod json_vectors;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
+mod typed_values;
 mod vectors;
