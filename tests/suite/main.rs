@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod json_vectors;
+mod pickle_hostile;
+mod pickle_roundtrip;
+mod pickle_vectors;
 mod typed_values;
 mod vectors;
