@@ -8,7 +8,7 @@ mod bincode;
 mod body;
 mod error;
 mod fields;
-mod json;
+pub(crate) mod json;
 pub(crate) mod list;
 mod pickle;
 mod raw;

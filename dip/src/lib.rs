@@ -10,6 +10,7 @@ compile_error!(
 extern crate self as dip;
 
 pub mod builtin;
+mod client;
 pub mod codec;
 mod connection;
 mod context;
@@ -20,6 +21,7 @@ mod limits;
 mod macros;
 mod mtype;
 mod peer;
+mod pool;
 mod protocol;
 mod registry;
 mod reply;
@@ -35,6 +37,7 @@ mod wire;
 #[doc(hidden)]
 pub mod private;
 
+pub use client::{Client, ClientBuilder, Sending, Wire};
 pub use context::{Context, FromContext, State, StateType};
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;
