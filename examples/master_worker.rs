@@ -94,7 +94,10 @@ async fn master(workers: u32) -> dip::Result<()> {
     println!("\n{:>8}  {:>5}  {:>4}  {:>6}  {:>8}", "pid", "lines", "done", "primes", "largest");
     for row in table.lock().expect("no handler panics with the lock held").values() {
         let (primes, largest) = row.found.unwrap_or_default();
-        println!("{:>8}  {:>5}  {:>3}%  {primes:>6}  {largest:>8}", row.pid, row.lines, row.percent);
+        println!(
+            "{:>8}  {:>5}  {:>3}%  {primes:>6}  {largest:>8}",
+            row.pid, row.lines, row.percent
+        );
     }
     let sent = server.stats().types.iter().map(|stats| stats.count).sum::<u64>();
     println!("{sent} messages from {workers} processes");

@@ -9,7 +9,7 @@ mod body;
 mod default;
 mod error;
 mod fields;
-mod json;
+pub(crate) mod json;
 pub(crate) mod list;
 mod pickle;
 mod raw;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use clap::Args;
 use uuid::Uuid;
 
-use super::{Failure, WireArgument, tagged};
+use super::{Failure, WireArgument};
 use crate::builtin::{
     Dict, Header, Json, Pickle, Stderr, Stdout, SubtaskError, SubtaskOut, TaskUpdate, TaskUpdateV2,
 };
 use crate::codec::{BodyMut, EncodeError};
-use crate::{Client, Mtype, Protocol, Value};
+use crate::{Client, Mtype, Protocol, Value, tagged};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
