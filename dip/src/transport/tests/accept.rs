@@ -36,7 +36,7 @@ async fn an_accept_that_was_dropped_loses_no_connection() {
     assert!(tokio::time::timeout(wait, listener.accept()).await.is_err());
     let address = listener.local_addr().clone();
     let _client = dial(&address).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), listener.accept()).await.unwrap();
+    accept(&mut listener).await;
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn localhost_is_both_loopback_addresses_on_one_port() {
     for host in hosts {
         let address = format!("tcp:{host}:{port}").parse().unwrap();
         let client = dial(&address).await.unwrap();
-        let server = listener.accept().await;
+        let server = accept(&mut listener).await;
         for stream in [client, server] {
             assert!(!stream.is_unix());
             assert_eq!(stream.credentials(), None);
