@@ -55,3 +55,7 @@ pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };
 pub use value::Value;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
