@@ -50,11 +50,7 @@ pub fn encode(mtype: Mtype, value: &Value, body: &mut BodyMut<'_>) -> Result<(),
     }
 }
 
-fn encode_fields(
-    names: &[&str],
-    value: &Value,
-    body: &mut BodyMut<'_>,
-) -> Result<(), EncodeError> {
+fn encode_fields(names: &[&str], value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
     for (key, value) in value.as_dict().ok_or_else(|| not("a dict", value))?.iter() {
         let index = key.as_str().and_then(|key| names.iter().position(|name| *name == key));
         let index = index.ok_or_else(|| unregistered(key, names))?;
@@ -70,7 +66,7 @@ fn elements(value: &Value) -> Result<Vec<Value>, EncodeError> {
         Value::Dict(dict) => dict.iter().map(|(key, _)| key.clone()).collect(),
         Value::Text(text) => text.chars().map(|char| Value::Text(char.into())).collect(),
         Value::Bytes(bytes) | Value::Bytearray(bytes) => {
-            bytes.iter().copied().map(Value::from).collect()
+            bytes.iter().map(|&byte| Value::from(u32::from(byte))).collect()
         }
         value => {
             let text = format!("'{}' object is not iterable", value.kind());

@@ -83,11 +83,11 @@ impl<'de> Input<'de> {
 
     #[inline]
     fn scalar<T: Decode<()>>(&mut self) -> Result<T, Fault> {
-        T::decode(&mut self.decoder).map_err(malformed)
+        T::decode(&mut self.decoder).map_err(|error| malformed(&error))
     }
 
     fn bytes(&mut self) -> Result<&'de [u8], Fault> {
-        let bytes = <&[u8]>::borrow_decode(&mut self.decoder).map_err(malformed)?;
+        let bytes = <&[u8]>::borrow_decode(&mut self.decoder).map_err(|error| malformed(&error))?;
         self.charge(bytes.len())?;
         Ok(bytes)
     }
@@ -118,7 +118,7 @@ impl<'de> Input<'de> {
 }
 
 #[cold]
-fn malformed(error: Malformed) -> Fault {
+fn malformed(error: &Malformed) -> Fault {
     let text = match error {
         Malformed::UnexpectedEnd { .. } => "the body ends inside a value",
         Malformed::InvalidIntegerType { .. } => "an integer is too large for its type",
@@ -276,11 +276,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         visitor.visit_map(self.elements::<V::Value>()?)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, Fault> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
         self.parts(&[], len, visitor)
     }
 

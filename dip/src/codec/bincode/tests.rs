@@ -140,7 +140,10 @@ fn what_needs_a_format_that_describes_itself_is_refused() {
         encode(&Sparse { note: None }).unwrap_err().text(),
         "note: bincode cannot leave a field out"
     );
-    assert_eq!(decode::<Sparse>(&encode(&Sparse { note: Some(1) }).unwrap()).unwrap().note, Some(1));
+    assert_eq!(
+        decode::<Sparse>(&encode(&Sparse { note: Some(1) }).unwrap()).unwrap().note,
+        Some(1)
+    );
 }
 
 #[test]
@@ -311,7 +314,11 @@ enum Shape {
 }
 
 fn numbers() -> impl Strategy<Value = Numbers> {
-    (any::<(u8, i8, u16, i16, u32, i32)>(), any::<(u64, i64, u128, i128, usize)>(), any::<(i16, i32)>())
+    (
+        any::<(u8, i8, u16, i16, u32, i32)>(),
+        any::<(u64, i64, u128, i128, usize)>(),
+        any::<(i16, i32)>(),
+    )
         .prop_map(|((a, b, c, d, e, f), (g, h, i, j, size), (x, y))| Numbers {
             bytes: (a, b),
             shorts: (c, d),
