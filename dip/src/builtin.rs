@@ -211,7 +211,8 @@ where
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        list::decode_elements(b'J', codec::json::decode_charged, body, limits).map(L::wrap)
+        let decode = |part: Body<'_>, limits: &_| codec::json::decode_charged(&part, limits);
+        list::decode_elements(b'J', decode, body, limits).map(L::wrap)
     }
 }
 
