@@ -112,7 +112,7 @@ async fn a_server_that_is_silent_at_the_id_ends_connect_in_time() {
     let begun = Instant::now();
     let error = builder(&script).timeout(SOON).connect().await.unwrap_err();
     assert!(matches!(error, Error::Connect(ConnectError::TimedOut { .. })), "{error}");
-    assert!(begun.elapsed() < SOON * 5);
+    assert!(begun.elapsed() < SOON * 10);
 }
 
 #[tokio::test]
@@ -121,23 +121,21 @@ async fn a_server_that_closes_at_the_id_is_noticed_at_once() {
     let begun = Instant::now();
     let error = builder(&script).connect().await.unwrap_err();
     assert!(matches!(error, Error::Connect(ConnectError::Io { .. })), "{error}");
-    assert!(begun.elapsed() < SOON * 5);
+    assert!(begun.elapsed() < SOON * 10);
 }
 
 #[tokio::test]
 async fn a_failed_beginning_leaves_no_connection_open() {
     let (tell, mut told) = mpsc::unbounded_channel();
-    let script = Script::new(move |_, mut line| {
+    let script = Script::new(move |_, line| {
         let tell = tell.clone();
-        async move {
-            line.id().await;
-            tell.send(line.closed().await).unwrap();
-        }
+        async move { tell.send(line.closed().await).unwrap() }
     });
     for _ in 0..40 {
         let client = builder(&script).timeout(Duration::from_millis(5));
         assert!(client.connect().await.is_err());
-        assert_eq!(told.recv().await, Some(0));
+        // The frame with the id, unless it came too late for that.
+        assert!(matches!(told.recv().await, Some(0 | 21)));
     }
 }
 

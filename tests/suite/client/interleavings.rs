@@ -150,5 +150,6 @@ async fn no_reply_is_matched_to_the_wrong_message() {
         };
         seen[kind] += 1;
     }
+    // What each kind is: acknowledged, refused, lost, too late, dropped.
     assert!(seen.iter().all(|count| *count > 100), "{seen:?}");
 }

@@ -112,7 +112,7 @@ async fn a_type_may_declare_its_time_and_a_message_may_have_its_own() {
     ] {
         let begun = std::time::Instant::now();
         assert!(matches!(sending.await, Err(CallError::Deadline { .. })));
-        assert!((time..time + SOON).contains(&begun.elapsed()));
+        assert!((time..time + SOON * 10).contains(&begun.elapsed()));
     }
     let endless = client.send_raw(b'O', "x").timeout(Duration::MAX);
     assert!(tokio::time::timeout(SOON, endless).await.is_err());

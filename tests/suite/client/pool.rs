@@ -48,7 +48,7 @@ async fn messages_at_once_take_as_many_as_the_pool_has() {
     let client = connect(&script).await;
     let begun = Instant::now();
     assert!(send_at_once(&client, 16).await.iter().all(Result::is_ok));
-    assert!(begun.elapsed() < SOON * 4);
+    assert!(begun.elapsed() < SOON * 10);
     assert_eq!(script.accepted(), 16);
 }
 
@@ -81,7 +81,7 @@ async fn connections_are_made_side_by_side() {
     let client = connect(&script).await;
     let begun = Instant::now();
     assert!(send_at_once(&client, 16).await.iter().all(Result::is_ok));
-    assert!(begun.elapsed() < SOON * 4, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON * 10, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn who_waits_for_a_connection_gets_the_place_of_one_that_died() {
     tokio::time::sleep(SOON / 2).await;
     let begun = Instant::now();
     client.send_raw(b'O', "y").await.unwrap();
-    assert!(begun.elapsed() < SOON * 4);
+    assert!(begun.elapsed() < SOON * 10);
     assert!(matches!(first.await.unwrap(), Err(CallError::ConnectionLost)));
 }
 
@@ -150,7 +150,7 @@ async fn a_pool_survives_servers_that_fail_in_every_way() {
         send_at_once(&client, 10).await;
     }
     // Each place is free again, or this would wait for ever.
-    let sent = client.send_raw(b'O', "x").timeout(SOON).await;
+    let sent = client.send_raw(b'O', "x").timeout(SOON * 20).await;
     assert!(!matches!(sent, Err(CallError::Deadline { sent: false })), "{sent:?}");
     client.close().await;
 }

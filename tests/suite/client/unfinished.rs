@@ -37,7 +37,7 @@ async fn the_reply_to_a_message_that_timed_out_answers_no_other() {
         let begun = Instant::now();
         let sent = client.send_raw(b'O', "\x01").timeout(SOON).await;
         assert!(matches!(sent, Err(CallError::Deadline { sent: true })), "{sent:?}");
-        assert!((SOON..SOON * 3).contains(&begun.elapsed()));
+        assert!((SOON..SOON * 10).contains(&begun.elapsed()));
         assert_eq!(text_of(client.send_raw(b'O', "\x02").await), "E(2)");
         assert_eq!(closed.recv().await, Some(0));
     }
@@ -66,7 +66,7 @@ async fn the_end_of_the_stream_is_noticed_at_once() {
     let error = client.send_raw(b'O', "x").await.unwrap_err();
     assert!(matches!(error, CallError::ConnectionLost), "{error:?}");
     assert!(error.may_have_run() && !error.is_retryable());
-    assert!(begun.elapsed() < SOON * 5);
+    assert!(begun.elapsed() < SOON * 10);
 }
 
 #[tokio::test]
@@ -74,13 +74,13 @@ async fn a_reset_is_noticed_at_once() {
     let script = Script::new(|_, mut line| async move {
         line.greet().await;
         // Closing with bytes unread is a reset.
-        line.0.readable().await.unwrap();
+        tokio::io::AsyncReadExt::read_u8(&mut line.0).await.unwrap();
     });
     let client = connect(&script).await;
     let begun = Instant::now();
     let sent = client.send_raw(b'O', "x").await;
     assert!(matches!(sent, Err(CallError::ConnectionLost)), "{sent:?}");
-    assert!(begun.elapsed() < SOON * 5);
+    assert!(begun.elapsed() < SOON * 10);
 }
 
 #[tokio::test]
