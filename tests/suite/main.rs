@@ -4,6 +4,7 @@
 
 mod classic_bodies;
 mod classic_vectors;
+mod client;
 mod json_vectors;
 mod pickle_hostile;
 mod pickle_roundtrip;

@@ -40,7 +40,7 @@ impl Frame {
 
 /// How a message ended that was written whole.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum Ended {
     /// It was acknowledged; the connection is good for the next one.
     Acked,
     /// The server said something else.
@@ -93,17 +93,15 @@ impl Connection {
     ) -> Result<(), DialError> {
         let written = timeout_at(deadline, self.write(&Frame::claim(id))).await;
         let outcome = match written {
-            Err(_) => Outcome::Late,
+            Err(_) => Ended::Late,
             // A server that turns us away may say why before it reads.
             Ok(_) => self.reply(deadline).await,
         };
         Err(match outcome {
-            Outcome::Acked => return Ok(()),
-            Outcome::Refused(remote) => DialError::IdRefused(remote),
-            Outcome::Late => {
-                DialError::Connect(ConnectError::TimedOut { address: address.clone() })
-            }
-            Outcome::Lost => {
+            Ended::Acked => return Ok(()),
+            Ended::Refused(remote) => DialError::IdRefused(remote),
+            Ended::Late => DialError::Connect(ConnectError::TimedOut { address: address.clone() }),
+            Ended::Lost => {
                 let source = io::Error::new(
                     io::ErrorKind::ConnectionReset,
                     "the server closed the connection instead of accepting the client's id",
@@ -138,28 +136,28 @@ impl Connection {
 
     /// Waits for the reply to the message that was written.
     ///
-    /// After anything but [`Outcome::Acked`] the connection must be closed: another reply may be
+    /// After anything but [`Ended::Acked`] the connection must be closed: another reply may be
     /// under way. Not cancel safe, for the same reason.
-    pub(crate) async fn reply(&mut self, deadline: Instant) -> Outcome {
+    pub(crate) async fn reply(&mut self, deadline: Instant) -> Ended {
         let mut reply = Reply::default();
         loop {
             match timeout_at(deadline, self.stream.read_buf(&mut reply.room())).await {
-                Err(_) => return Outcome::Late,
-                Ok(Ok(0) | Err(_)) => return Outcome::Lost,
+                Err(_) => return Ended::Late,
+                Ok(Ok(0) | Err(_)) => return Ended::Lost,
                 Ok(Ok(_)) => {}
             }
             match reply.arrived() {
                 Arrived::Nothing => {}
-                Arrived::Ack => return Outcome::Acked,
+                Arrived::Ack => return Ended::Acked,
                 Arrived::AckAndMore => {
                     tracing::warn!("the server sent more than `ok`; the connection is closed");
-                    return Outcome::Lost;
+                    return Ended::Lost;
                 }
                 Arrived::Text | Arrived::FullText => break,
             }
         }
         self.read_rest(&mut reply, deadline).await;
-        Outcome::Refused(Remote::from_classic(reply.into_text()))
+        Ended::Refused(Remote::from_classic(reply.into_text()))
     }
 
     /// Reads an error text to its end. What it says is clear from its beginning, so a deadline or a
