@@ -14,7 +14,9 @@ pub enum Raw {}
     label = "expected `bytes::Bytes`"
 )]
 pub trait RawField: Sized {
+    #[doc(hidden)]
     fn get(&self) -> &Bytes;
+    #[doc(hidden)]
     fn new(bytes: Bytes) -> Self;
 }
 

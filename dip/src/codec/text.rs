@@ -12,7 +12,9 @@ pub enum Text {}
     label = "expected `String`"
 )]
 pub trait TextField: Sized {
+    #[doc(hidden)]
     fn get(&self) -> &String;
+    #[doc(hidden)]
     fn new(text: String) -> Self;
 }
 
