@@ -10,6 +10,9 @@ compile_error!(
 extern crate self as dip;
 
 pub mod builtin;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod client;
 pub mod codec;
 mod connection;
 mod context;
@@ -20,6 +23,7 @@ mod limits;
 mod macros;
 mod mtype;
 mod peer;
+mod pool;
 mod protocol;
 mod registry;
 mod reply;
@@ -35,9 +39,9 @@ mod wire;
 #[doc(hidden)]
 pub mod private;
 
-pub use dip_derive::{Protocol, handler};
-
+pub use client::{Client, ClientBuilder, Sending, Wire};
 pub use context::{Context, FromContext, State, StateType};
+pub use dip_derive::{Protocol, handler};
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;
 pub use limits::{ByteSize, Limits, ParseByteSizeError};
@@ -46,7 +50,7 @@ pub use peer::{Peer, PeerId};
 pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
-pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled};
+pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled, signals};
 pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };

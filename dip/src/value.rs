@@ -1,6 +1,7 @@
 //! The one dynamic type: whatever a Python peer sends as plain data, without loss.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
 
 mod access;
 mod carry;
@@ -119,6 +120,14 @@ impl Hash for Value {
             Self::Object(object) => object.hash(state),
         }
     }
+}
+
+/// Hashes items so that their order does not count. Each hash depends on a secret of the process:
+/// a peer can't send items that all hash alike, which would make sets of them slow.
+fn hash_unordered<T: Hash, H: Hasher>(items: impl ExactSizeIterator<Item = T>, state: &mut H) {
+    static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    items.len().hash(state);
+    items.fold(0_u64, |sum, item| sum.wrapping_add(SECRET.hash_one(item))).hash(state);
 }
 
 macro_rules! from {

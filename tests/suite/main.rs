@@ -3,5 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod json_vectors;
+mod pickle_hostile;
+mod pickle_roundtrip;
+mod pickle_vectors;
 mod registry;
+mod typed_values;
 mod vectors;

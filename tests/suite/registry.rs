@@ -30,7 +30,7 @@ fn two_types_with_one_mtype_do_not_build() {
     assert!(!one_crate.status.success());
     let text = stderr(&one_crate);
     assert!(text.contains(&format!("error: symbol `{SYMBOL}_v0_1` is already defined")), "{text}");
-    assert!(text.contains("one_crate/src/main.rs:11:9"), "{text}");
+    assert!(text.contains("one_crate/src/main.rs:7:9"), "{text}");
     assert!(text.contains("1 previous error"), "{text}");
 
     for profile in ["dev", "many-units"] {
@@ -69,7 +69,7 @@ fn all_faults_are_reported_at_once_with_their_lines() {
         (14, "`everything_wrong::second` takes `State<u64>`, but no such state was given"),
         (19, "`everything_wrong::rest` takes `State<u64>`, but no such state was given"),
         (
-            47,
+            46,
             "`everything_wrong::Line` has the mtype 'O' of the built-in message `dip::builtin::Stdout`",
         ),
         (50, "`everything_wrong::plain` is not a handler: write `#[handler]` on it"),

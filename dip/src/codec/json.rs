@@ -36,12 +36,20 @@ pub enum Json {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-        write::value(&to_value(value)?, body)
+        encode(value, body)
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
         from_value(read::value(utf8::text(&body)?, limits.decoded_size)?)
     }
+}
+
+/// Appends anything that serde can serialize.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    body: &mut BodyMut<'_>,
+) -> Result<(), EncodeError> {
+    write::value(&to_value(value)?, body)
 }
 
 #[cfg(test)]

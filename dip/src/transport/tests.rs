@@ -41,6 +41,11 @@ async fn dial(address: &Address) -> Result<Stream, ConnectError> {
     connect(address, &Access::same_uid(), soon()).await
 }
 
+/// The next connection; a test that waits in vain fails.
+async fn accept(listener: &mut Listener) -> Stream {
+    tokio::time::timeout_at(soon(), listener.accept()).await.expect("nobody connected")
+}
+
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
@@ -137,7 +142,7 @@ async fn act() {
         "connect" => {
             match dial(&path.as_path().into()).await {
                 Ok(stream) => {
-                    say(format!("connected to uid {}", stream.credentials().unwrap().uid))
+                    say(format!("connected to uid {}", stream.credentials().unwrap().uid));
                 }
                 Err(error) => say(format!("{error:?}")),
             }

@@ -10,6 +10,8 @@ use crate::value::{Dict, Value};
 
 use super::{MAX_DEPTH, MAX_DIGITS};
 
+/// What a list takes apart from its items: the allocator's own.
+const LIST: usize = 16;
 /// What a dict takes apart from its entries: the map and the smallest table of its indices.
 const DICT: usize = 128;
 /// What an entry takes apart from key and value: its hash and its place in the table.
@@ -102,6 +104,7 @@ impl Reader<'_> {
         if self.take(b']') {
             return Ok(Start::Whole(Value::List(Vec::new())));
         }
+        self.charge(LIST)?;
         Ok(Start::Open(Open::List(Vec::new())))
     }
 
@@ -124,6 +127,10 @@ impl Reader<'_> {
         self.skip_space();
         match container {
             Open::List(mut items) => {
+                // From one on: `Vec` would begin with four, too much for many short lists.
+                if items.len() == items.capacity() {
+                    items.reserve_exact(items.len().max(1));
+                }
                 items.push(value);
                 if self.take(b']') {
                     items.shrink_to_fit();
@@ -301,8 +308,10 @@ impl Reader<'_> {
         }
     }
 
-    /// The number in the escape `\uXXXX` at `at`, if there is one.
+    /// The number in the escape `\uXXXX` at `at`, if there is one. As in Python it is not the end of
+    /// the text.
     fn code_unit(&self, at: usize) -> Option<u16> {
+        self.text.as_bytes().get(at + 6)?;
         let digits = self.text.get(at..at + 6)?.strip_prefix("\\u")?;
         // The sign that `from_str_radix` would take is no digit.
         let digits = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
