@@ -10,8 +10,20 @@ use crate::suggest;
 
 /// A key that an attribute knows: its name, and how it is written.
 pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    pub(crate) example: &'static str,
+    name: &'static str,
+    example: &'static str,
+    later: bool,
+}
+
+impl Key {
+    pub(crate) const fn new(name: &'static str, example: &'static str) -> Self {
+        Self { name, example, later: false }
+    }
+
+    /// A key of a later version.
+    pub(crate) const fn later(name: &'static str) -> Self {
+        Self { name, example: "", later: true }
+    }
 }
 
 /// A key as it was written, and the input behind it.
@@ -113,15 +125,16 @@ fn entry<'a>(input: ParseStream<'a>, attribute: &str, keys: &[Key]) -> Result<En
             format!("expected a key, as in `#[{attribute}({})]`", keys[0].example),
         )
     })?;
-    match keys.iter().find(|known| key == known.name) {
-        Some(known) => Ok(Entry { key, example: known.example, input }),
+    let text = match keys.iter().find(|known| key == known.name) {
+        Some(known) if !known.later => return Ok(Entry { key, example: known.example, input }),
+        Some(_) => format!("`{key}` comes with a later version of dip"),
         None => {
-            let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-            let instead = suggest::instead(&key.to_string(), &names);
-            let text = format!("`#[{attribute}]` has no `{key}`: {instead}");
-            Err(Error::new_spanned(key, text))
+            let names = keys.iter().filter(|key| !key.later).map(|key| key.name);
+            let instead = suggest::instead(&key.to_string(), &names.collect::<Vec<_>>());
+            format!("`#[{attribute}]` has no `{key}`: {instead}")
         }
-    }
+    };
+    Err(Error::new_spanned(key, text))
 }
 
 fn skip_entry(input: ParseStream<'_>) {

@@ -101,7 +101,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "the first argument of a handler is its message",
-    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`"
+    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`; `dip::Unrouted` is what a `#[handler(fallback)]` takes"
 )]
 pub trait Routed: Sized + Send + 'static {
     const ROUTE: Route;
@@ -147,6 +147,7 @@ pub trait Unroutable: Sized + Send + 'static {
     fn never(error: Self::Error) -> Rejection;
 }
 
+#[diagnostic::do_not_recommend]
 impl Unroutable for Unrouted {
     type Reply = ();
     type Error = crate::NoError;
@@ -294,6 +295,7 @@ pub enum Ack {
 )]
 pub trait Acknowledgement {}
 
+#[diagnostic::do_not_recommend]
 impl Acknowledgement for () {}
 
 /// A handler as registered at link time: what `#[handler]` submits.

@@ -41,7 +41,10 @@ pub mod private;
 
 pub use client::{Client, ClientBuilder, Sending, Wire};
 pub use context::{Context, FromContext, State, StateType};
-pub use dip_derive::{Protocol, handler};
+#[doc = include_str!("docs/protocol.md")]
+pub use dip_derive::Protocol;
+#[doc = include_str!("docs/handler.md")]
+pub use dip_derive::handler;
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;
 pub use limits::{ByteSize, Limits, ParseByteSizeError};

@@ -10,5 +10,6 @@ mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
 mod readme;
+mod registry;
 mod typed_values;
 mod vectors;
