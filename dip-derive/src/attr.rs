@@ -37,7 +37,7 @@ impl<'a> Entry<'a> {
     /// The input behind `=`.
     pub(crate) fn input(&self) -> Result<ParseStream<'a>> {
         if !self.input.peek(Token![=]) {
-            return Err(self.error(format!("`{}` takes a value", self.key)));
+            return Err(self.error("takes a value"));
         }
         let equals: Token![=] = self.input.parse()?;
         if self.input.is_empty() || self.input.peek(Token![,]) {
@@ -78,7 +78,7 @@ impl<'a> Entry<'a> {
     /// A key that has no value.
     pub(crate) fn flag(&self, place: &mut Option<Ident>) -> Result<()> {
         if self.input.peek(Token![=]) {
-            return Err(self.error(format!("`{}` takes no value", self.key)));
+            return Err(self.error("takes no value"));
         }
         self.put(place, self.key.clone())
     }
@@ -88,8 +88,8 @@ impl<'a> Entry<'a> {
         self.input.peek(Token![=])
     }
 
-    fn error(&self, text: String) -> Error {
-        Error::new_spanned(&self.key, format!("{text}: write `{}`", self.example))
+    fn error(&self, text: &str) -> Error {
+        Error::new_spanned(&self.key, format!("`{}` {text}: write `{}`", self.key, self.example))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::signature;
 use crate::span::{at, local};
 
-pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn attribute(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(options, &mut errors);
     let entry = errors.ok(syn::parse2::<Function>(item.clone())).and_then(|function| {

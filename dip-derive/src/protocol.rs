@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::ParseStream;
-use syn::spanned::Spanned as _;
+use syn::spanned::Spanned;
 use syn::{Attribute, Data, DeriveInput, Field, Ident, Lit, Meta, Result, Type};
 
 use crate::attr::{self, Entry, Key};
@@ -95,7 +95,7 @@ impl Contract {
 
     /// Those of `()` are an acknowledgement.
     fn reply_or_unit(&self) -> TokenStream {
-        self.reply.as_ref().map_or_else(|| quote!(()), |reply| reply.to_token_stream())
+        self.reply.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream)
     }
 
     fn error_or_none(&self) -> TokenStream {
@@ -201,7 +201,7 @@ fn codec(item: &DeriveInput, contract: &Contract) -> TokenStream {
 }
 
 fn reply_codec(contract: &Contract, name: Span) -> TokenStream {
-    let place = contract.reply.as_ref().map_or(name, |reply| reply.span());
+    let place = contract.reply.as_ref().map_or(name, Spanned::span);
     if let Some(codec) = &contract.reply_codec {
         codec.to_type()
     } else if contract.reply.as_ref().is_none_or(is_unit) {

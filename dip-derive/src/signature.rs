@@ -127,7 +127,8 @@ impl<'ast> Visit<'ast> for Owned<'_> {
         match &ty.lifetime {
             Some(lifetime) => self.visit_lifetime(lifetime),
             None => {
-                self.0.on(ty, "a handler owns its arguments: this reference can only be `&'static`")
+                self.0
+                    .on(ty, "a handler owns its arguments: this reference can only be `&'static`");
             }
         }
         visit::visit_type(self, &ty.elem);

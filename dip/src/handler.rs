@@ -279,7 +279,7 @@ pub enum Order {
 /// When a message is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ack {
+pub(crate) enum Ack {
     /// When its handler has returned `Ok`.
     #[default]
     Handled,
@@ -317,6 +317,7 @@ pub struct HandlerEntry {
 #[doc(hidden)]
 impl HandlerEntry {
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "the expansion makes it in place")]
     pub const fn new<M, T, E, S, F: 'static>(
         name: &'static str,
         _function: &F,

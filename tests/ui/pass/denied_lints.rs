@@ -58,7 +58,8 @@ async fn note(note: Note) -> Result<u8, Full> {
 
 #[handler(blocking, ordered = "client")]
 fn text(text: Text, State(shift): State<usize>, peer: Peer) -> Result<(), Rejection> {
-    if text.0.len() > shift && peer.pid().is_some() {
+    let from = peer;
+    if text.0.len() > shift && from.pid().is_some() {
         return Err(Rejection::named("ValueError", text.0));
     }
     Ok(())
