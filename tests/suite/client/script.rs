@@ -108,6 +108,13 @@ impl Line {
         id
     }
 
+    /// The same where the client may have given up before.
+    pub(crate) async fn greeted(&mut self) -> bool {
+        let claimed = self.frame().await.is_some_and(|(mtype, _)| mtype == 0x1d);
+        self.say("ok").await;
+        claimed
+    }
+
     /// The frame with the id.
     pub(crate) async fn id(&mut self) -> Uuid {
         let Some((0x1d, id)) = self.frame().await else { panic!("the first frame is no id") };
