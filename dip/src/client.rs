@@ -14,7 +14,7 @@ pub use builder::ClientBuilder;
 pub use sending::Sending;
 
 use crate::codec::{self, BodyMut, Codec, EncodeError};
-use crate::error::{Reason, Result};
+use crate::error::{Error, Reason, Result};
 use crate::mtype::Mtype;
 use crate::pool::{Frame, Pool};
 use crate::protocol::Protocol;
@@ -203,19 +203,25 @@ impl Client {
     /// gone.
     ///
     /// ```no_run
-    /// # async fn example(client: dip::Client) {
-    /// client.close().await; // everything sent before has its answer
-    /// # }
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// client.close().await?; // everything sent before has its answer
+    /// # Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Forked`] in a forked child.
     ///
     /// # Cancel safety
     ///
     /// When the future is dropped, later messages are refused all the same, and idle connections
     /// live on until the client is dropped.
-    pub async fn close(&self) {
-        if !self.0.is_forked() {
-            self.0.pool.close().await;
+    pub async fn close(&self) -> Result<()> {
+        if self.0.is_forked() {
+            return Err(Error::NotSent(Reason::Forked));
         }
+        self.0.pool.close().await;
+        Ok(())
     }
 
     fn send_as(

@@ -6,8 +6,9 @@
 #[cfg(feature = "bincode")]
 mod bincode;
 mod body;
+mod default;
 mod error;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod list;
 mod pickle;
@@ -20,13 +21,18 @@ pub(crate) mod utf8;
 pub use bincode::Bincode;
 
 pub use body::{Body, BodyMut};
+pub use default::{DefaultCodec, Undecided};
 pub use error::{DecodeError, EncodeError};
 pub use fields::{Field, Fields, Record};
 pub use json::Json;
 pub use list::List;
 pub use pickle::Pickle;
 pub use raw::Raw;
+#[doc(hidden)]
+pub use raw::RawField;
 pub use text::Text;
+#[doc(hidden)]
+pub use text::TextField;
 pub use unit::Unit;
 
 /// How values of type `T` are written to and read from a body.
@@ -52,7 +58,8 @@ pub use unit::Unit;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` can't carry `{T}`",
-    label = "`{Self}` can't carry this type"
+    label = "`{Self}` can't carry this type",
+    note = "`bincode`, `json` and `pickle` carry types with `#[derive(serde::Serialize, serde::Deserialize)]`, `list` a newtype of a `Vec` of messages, and a codec of your own what its `impl dip::codec::Codec<T>` names"
 )]
 pub trait Codec<T>: 'static {
     /// Appends `value` to `body`.
@@ -70,6 +77,9 @@ pub trait Codec<T>: 'static {
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError>;
 }
 
+/// How deep values may be nested in formats that come without a limit of their own.
+const DEPTH: usize = 128;
+
 /// What a decoder may spend on one body, and which pickles it reads.
 ///
 /// The receiver sets them; a codec that builds nested or growing
@@ -86,11 +96,12 @@ pub struct DecodeLimits {
 }
 
 impl DecodeLimits {
-    /// The limits for a body of `len` bytes: depth 128, and in memory 16 times the body and 1 MiB
-    /// on top, 256 MiB at most.
+    /// The limits for a body of `len` bytes: depth 128, and in memory 48 times the body and 1 MiB
+    /// on top, 256 MiB at most. A list of small dicts, as workers send it, takes 20 to 30 times its
+    /// text.
     pub fn for_body(len: usize) -> Self {
-        let decoded_size = len.saturating_mul(16).saturating_add(1 << 20).min(256 << 20);
-        Self { depth: 128, decoded_size, pickle: PicklePolicy::default() }
+        let decoded_size = len.saturating_mul(48).saturating_add(1 << 20).min(256 << 20);
+        Self { depth: DEPTH, decoded_size, pickle: PicklePolicy::default() }
     }
 }
 

@@ -101,7 +101,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "the first argument of a handler is its message",
-    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`"
+    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`; `dip::Unrouted` is what a `#[handler(fallback)]` takes"
 )]
 pub trait Routed: Sized + Send + 'static {
     const ROUTE: Route;
@@ -147,6 +147,7 @@ pub trait Unroutable: Sized + Send + 'static {
     fn never(error: Self::Error) -> Rejection;
 }
 
+#[diagnostic::do_not_recommend]
 impl Unroutable for Unrouted {
     type Reply = ();
     type Error = crate::NoError;
@@ -286,6 +287,17 @@ pub enum Ack {
     Received,
 }
 
+/// The reply of a message that can be acknowledged before it is handled: `()`.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a message that replies `{Self}` can't be acknowledged before it is handled",
+    label = "remove `ack = \"received\"`, or the message's `reply`"
+)]
+pub trait Acknowledgement {}
+
+#[diagnostic::do_not_recommend]
+impl Acknowledgement for () {}
+
 /// A handler as registered at link time: what `#[handler]` submits.
 pub struct HandlerEntry {
     pub(crate) name: &'static str,
@@ -332,8 +344,12 @@ impl HandlerEntry {
         Self { order: Some(order), ..self }
     }
 
-    pub const fn ack(self, ack: Ack) -> Self {
-        Self { ack, ..self }
+    /// The message says that there is no reply to wait for.
+    pub const fn acknowledged_when_received<M, T: Acknowledgement, E, S>(
+        self,
+        _message: Message<M, T, E, S>,
+    ) -> Self {
+        Self { ack: Ack::Received, ..self }
     }
 
     pub const fn spawn(self) -> Self {

@@ -10,6 +10,8 @@ compile_error!(
 extern crate self as dip;
 
 pub mod builtin;
+#[cfg(feature = "cli")]
+pub mod cli;
 mod client;
 pub mod codec;
 mod connection;
@@ -39,6 +41,10 @@ pub mod private;
 
 pub use client::{Client, ClientBuilder, Sending, Wire};
 pub use context::{Context, FromContext, State, StateType};
+#[doc = include_str!("docs/protocol.md")]
+pub use dip_derive::Protocol;
+#[doc = include_str!("docs/handler.md")]
+pub use dip_derive::handler;
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;
 pub use limits::{ByteSize, Limits, ParseByteSizeError};
@@ -47,8 +53,12 @@ pub use peer::{Peer, PeerId};
 pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
-pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled};
+pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled, signals};
 pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };
 pub use value::Value;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

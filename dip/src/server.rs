@@ -5,6 +5,7 @@ mod blocking;
 mod builder;
 mod incomplete;
 mod lanes;
+mod signals;
 mod stats;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use accept::Bound;
 pub use builder::ServerBuilder;
+pub use signals::signals;
 pub use stats::{CloseReason, Stats, TypeStats};
 
 pub(crate) use blocking::Blocking;

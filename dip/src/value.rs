@@ -1,6 +1,7 @@
 //! The one dynamic type: whatever a Python peer sends as plain data, without loss.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::LazyLock;
 
 mod access;
 mod carry;
@@ -16,6 +17,8 @@ mod set;
 
 pub use de::from_value;
 pub use dict::Dict;
+#[cfg(feature = "bincode")]
+pub(crate) use fault::Fault;
 pub(crate) use fault::cut;
 pub use int::Int;
 pub use json::NotJson;
@@ -121,6 +124,14 @@ impl Hash for Value {
     }
 }
 
+/// Hashes items so that their order does not count. Each hash depends on a secret of the process:
+/// a peer can't send items that all hash alike, which would make sets of them slow.
+fn hash_unordered<T: Hash, H: Hasher>(items: impl ExactSizeIterator<Item = T>, state: &mut H) {
+    static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    items.len().hash(state);
+    items.fold(0_u64, |sum, item| sum.wrapping_add(SECRET.hash_one(item))).hash(state);
+}
+
 macro_rules! from {
     ($($t:ty => |$value:ident| $to:expr),* $(,)?) => {$(
         impl From<$t> for Value {
@@ -134,6 +145,7 @@ macro_rules! from {
 from! {
     () => |_unit| Self::Null,
     bool => |value| Self::Bool(value),
+    u8 => |value| Self::Int(value.into()),
     i32 => |value| Self::Int(value.into()),
     i64 => |value| Self::Int(value.into()),
     u32 => |value| Self::Int(value.into()),

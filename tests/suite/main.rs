@@ -2,6 +2,14 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod classic_bodies;
+mod classic_vectors;
 mod client;
 mod json_vectors;
+mod pickle_hostile;
+mod pickle_roundtrip;
+mod pickle_vectors;
+mod readme;
+mod registry;
+mod typed_values;
 mod vectors;

@@ -56,12 +56,10 @@ pub(super) fn receive<T, E>(
     limit: usize,
     serialize: impl FnOnce() -> Result<T, E>,
 ) -> Result<Received, E> {
+    let _emptied = Emptied;
     SLOT.set(Slot::Wanted(limit));
-    let result = serialize();
-    // Taken in any case: nothing may be left behind for the next one.
-    let slot = take();
-    result?;
-    Ok(match slot {
+    serialize()?;
+    Ok(match take() {
         Slot::Full(value) => Received::Value(value),
         Slot::TooDeep => Received::TooDeep,
         Slot::Empty | Slot::Wanted(_) => Received::Nothing,
@@ -70,10 +68,18 @@ pub(super) fn receive<T, E>(
 
 /// Gives `value` to whoever asks for a newtype struct of the reserved name while `visit` runs.
 pub(super) fn send<T>(value: Value, visit: impl FnOnce() -> T) -> T {
+    let _emptied = Emptied;
     SLOT.set(Slot::Full(value));
-    let result = visit();
-    take();
-    result
+    visit()
+}
+
+/// Leaves nothing behind for the next one, after an error or a panic either.
+struct Emptied;
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        take();
+    }
 }
 
 /// A type that stays whole.

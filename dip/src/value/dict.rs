@@ -55,10 +55,10 @@ impl Dict {
     }
 }
 
-/// The length only: equal dicts may differ in order.
+/// The same in any order, as equal dicts may differ in it.
 impl Hash for Dict {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.len().hash(state);
+        super::hash_unordered(self.iter(), state);
     }
 }
 

@@ -10,17 +10,25 @@ pub(crate) fn repr(float: f64) -> String {
     if size.is_infinite() {
         return if float > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(float);
     if size == 0.0 || (1e-4..1e16).contains(&size) {
-        // Rust's `Debug` prints the point in any case, and no exponent in this range.
-        return format!("{float:?}");
+        return text.to_owned();
     }
-    let text = format!("{float:e}");
+    let sign = if float < 0.0 { "-" } else { "" };
+    let text = text.trim_start_matches('-');
+    // The one exponent beyond Python's range for plain digits that is not yet one here.
+    if let Some(digits) = text.strip_prefix("0.0000") {
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        return format!("{sign}{first}{point}{rest}e-05");
+    }
     match text.split_once('e') {
         Some((digits, exponent)) => match exponent.strip_prefix('-') {
-            Some(exponent) => format!("{digits}e-{exponent:0>2}"),
-            None => format!("{digits}e+{exponent:0>2}"),
+            Some(exponent) => format!("{sign}{digits}e-{exponent:0>2}"),
+            None => format!("{sign}{digits}e+{:0>2}", exponent.trim_start_matches('+')),
         },
-        None => text,
+        None => format!("{sign}{text}"),
     }
 }
 
@@ -36,7 +44,12 @@ mod tests {
             (1.0, "1.0"),
             (0.1, "0.1"),
             (1e-4, "0.0001"),
-            (1.5e-5, "1.5e-05"),
+            (1e-5, "1e-05"),
+            (-1.5e-5, "-1.5e-05"),
+            (-1.5e-6, "-1.5e-06"),
+            (1.25e-100, "1.25e-100"),
+            (886_805_141_760_016.2, "886805141760016.2"),
+            (-1e16, "-1e+16"),
             (1e15, "1000000000000000.0"),
             (9_999_999_999_999_998.0, "9999999999999998.0"),
             (1e16, "1e+16"),

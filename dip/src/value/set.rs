@@ -44,10 +44,10 @@ impl Set {
     }
 }
 
-/// The length only: equal sets may differ in order.
+/// The same in any order, as equal sets may differ in it.
 impl Hash for Set {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.len().hash(state);
+        super::hash_unordered(self.iter(), state);
     }
 }
 

@@ -10,13 +10,15 @@ use crate::value::{Dict, Value};
 
 use super::{MAX_DEPTH, MAX_DIGITS};
 
+/// What a list takes apart from its items: the allocator's own.
+const LIST: usize = 16;
 /// What a dict takes apart from its entries: the map and the smallest table of its indices.
 const DICT: usize = 128;
 /// What an entry takes apart from key and value: its hash and its place in the table.
 const ENTRY: usize = 24;
 
-/// The value that `text` spells. It may take at most `limit` bytes in memory.
-pub(super) fn value(text: &str, limit: usize) -> Result<Value, DecodeError> {
+/// The value that `text` spells, and how many bytes it takes in memory: at most `limit`.
+pub(super) fn value(text: &str, limit: usize) -> Result<(Value, usize), DecodeError> {
     let mut reader = Reader { text, at: 0, limit, left: limit };
     if text.starts_with('\u{feff}') {
         return Err(reader.malformed("Unexpected UTF-8 BOM (decode using utf-8-sig)", 0));
@@ -25,7 +27,7 @@ pub(super) fn value(text: &str, limit: usize) -> Result<Value, DecodeError> {
     let value = reader.value()?;
     reader.skip_space();
     match reader.peek() {
-        None => Ok(value),
+        None => Ok((value, limit - reader.left)),
         Some(_) => Err(reader.malformed("Extra data", reader.at)),
     }
 }
@@ -102,6 +104,7 @@ impl Reader<'_> {
         if self.take(b']') {
             return Ok(Start::Whole(Value::List(Vec::new())));
         }
+        self.charge(LIST)?;
         Ok(Start::Open(Open::List(Vec::new())))
     }
 
@@ -124,6 +127,10 @@ impl Reader<'_> {
         self.skip_space();
         match container {
             Open::List(mut items) => {
+                // From one on: `Vec` would begin with four, too much for many short lists.
+                if items.len() == items.capacity() {
+                    items.reserve_exact(items.len().max(1));
+                }
                 items.push(value);
                 if self.take(b']') {
                     items.shrink_to_fit();
@@ -301,8 +308,10 @@ impl Reader<'_> {
         }
     }
 
-    /// The number in the escape `\uXXXX` at `at`, if there is one.
+    /// The number in the escape `\uXXXX` at `at`, if there is one. As in Python it is not the end of
+    /// the text.
     fn code_unit(&self, at: usize) -> Option<u16> {
+        self.text.as_bytes().get(at + 6)?;
         let digits = self.text.get(at..at + 6)?.strip_prefix("\\u")?;
         // The sign that `from_str_radix` would take is no digit.
         let digits = Some(digits).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;

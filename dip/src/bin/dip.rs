@@ -1,0 +1,6 @@
+//! The program `dip`.
+#![forbid(unsafe_code)]
+
+fn main() -> std::process::ExitCode {
+    dip::cli::run()
+}

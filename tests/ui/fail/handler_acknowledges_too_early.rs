@@ -1,0 +1,17 @@
+use dip::{Protocol, handler};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Protocol)]
+#[mtype(b'A')]
+#[protocol(reply = i64)]
+struct Add {
+    a: i64,
+    b: i64,
+}
+
+#[handler(ack = "received")]
+async fn add(add: Add) -> i64 {
+    add.a + add.b
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use dip::handler;
+
+#[handler]
+struct Note;
+
+fn main() {}

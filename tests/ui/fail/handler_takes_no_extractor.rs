@@ -1,0 +1,17 @@
+use dip::{Protocol, handler};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Protocol)]
+#[mtype(b'N')]
+struct Note {
+    text: String,
+}
+
+struct Log(String);
+
+#[handler]
+async fn note(note: Note, log: Log) {
+    println!("{}{}", log.0, note.text);
+}
+
+fn main() {}

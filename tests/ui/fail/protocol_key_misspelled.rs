@@ -1,0 +1,11 @@
+use dip::Protocol;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Protocol)]
+#[mtype(b'N')]
+#[protocol(repyl = u32)]
+struct Note {
+    text: String,
+}
+
+fn main() {}
