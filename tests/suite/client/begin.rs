@@ -74,7 +74,7 @@ async fn the_native_wire_is_not_there_yet() {
 async fn a_server_that_refuses_the_id_is_an_error_with_its_text() {
     let script = Script::new(|_, mut line| async move {
         line.id().await;
-        line.say_slowly(&[b"ValueError('bytes is not ", b"a 16-char string')"]).await;
+        line.say_in_pieces(&[b"ValueError('bytes is not ", b"a 16-char string')"]).await;
         assert_eq!(line.closed().await, 0);
     });
     match builder(&script).connect().await.unwrap_err() {
@@ -108,7 +108,7 @@ async fn more_than_ok_to_the_id_is_no_connection() {
 
 #[tokio::test]
 async fn a_server_that_is_silent_at_the_id_ends_connect_in_time() {
-    let script = Script::new(|_, line| async move { drop(line.closed().await) });
+    let script = Script::new(|_, line| async move { _ = line.closed().await });
     let begun = Instant::now();
     let error = builder(&script).timeout(SOON).connect().await.unwrap_err();
     assert!(matches!(error, Error::Connect(ConnectError::TimedOut { .. })), "{error}");
@@ -117,7 +117,7 @@ async fn a_server_that_is_silent_at_the_id_ends_connect_in_time() {
 
 #[tokio::test]
 async fn a_server_that_closes_at_the_id_is_noticed_at_once() {
-    let script = Script::new(|_, mut line| async move { drop(line.id().await) });
+    let script = Script::new(|_, mut line| async move { _ = line.id().await });
     let begun = Instant::now();
     let error = builder(&script).connect().await.unwrap_err();
     assert!(matches!(error, Error::Connect(ConnectError::Io { .. })), "{error}");

@@ -99,7 +99,9 @@ async fn no_reply_is_matched_to_the_wrong_message() {
     let script = Script::new(move |_, mut line| {
         let did = noted.clone();
         async move {
-            line.greet().await;
+            if !line.greeted().await {
+                return;
+            }
             while let Some((b'J', body)) = line.frame().await {
                 let number = String::from_utf8(body).unwrap().parse().unwrap();
                 if !serve(&mut line, number, &did).await {

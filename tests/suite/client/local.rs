@@ -62,7 +62,7 @@ async fn refusals_leave_the_connection_as_it_was() {
     assert!(matches!(named, Reason::NotSupported(_)), "{named}");
     let long = not_sent(client.send(&Short("12345".into()))).await;
     assert!(matches!(long, Reason::TooLarge { size: 5, limit: 4 }), "{long}");
-    let unencodable = not_sent(client.send(&Json(Value::Bytes(vec![1].into())))).await;
+    let unencodable = not_sent(client.send(&Json(Value::Bytes(vec![1])))).await;
     assert!(matches!(unencodable, Reason::Encode(_)), "{unencodable}");
 
     // The first thing that the server gets is this.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -109,6 +108,13 @@ impl Line {
         id
     }
 
+    /// The same where the client may have given up before.
+    pub(crate) async fn greeted(&mut self) -> bool {
+        let claimed = self.frame().await.is_some_and(|(mtype, _)| mtype == 0x1d);
+        self.say("ok").await;
+        claimed
+    }
+
     /// The frame with the id.
     pub(crate) async fn id(&mut self) -> Uuid {
         let Some((0x1d, id)) = self.frame().await else { panic!("the first frame is no id") };
@@ -120,11 +126,13 @@ impl Line {
         let _ = self.0.write_all(bytes.as_ref()).await;
     }
 
-    /// Says these pieces, so far from each other that they arrive one by one.
-    pub(crate) async fn say_slowly(&mut self, pieces: &[&[u8]]) {
+    /// Says these pieces one by one: the client is given a turn behind each.
+    pub(crate) async fn say_in_pieces(&mut self, pieces: &[&[u8]]) {
         for piece in pieces {
             self.say(piece).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
         }
     }
 

@@ -112,7 +112,7 @@ async fn a_server_may_say_why_before_it_has_read_the_whole_message() {
 async fn a_server_that_does_not_read_ends_the_message_unsent() {
     let script = Script::new(|_, mut line| async move {
         line.greet().await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let client = connect(&script).await;
     let error = client.send_raw(b'O', vec![b'x'; 8 << 20]).timeout(SOON).await.unwrap_err();
