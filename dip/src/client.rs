@@ -288,7 +288,7 @@ mod tests {
         let child = in_a_child(&client);
         let error = child.send_raw(b'O', "x").await.unwrap_err();
         assert!(matches!(error, CallError::NotSent(Reason::Forked)), "{error:?}");
-        child.close().await;
+        child.close().await.unwrap_err();
         assert!(!client.0.pool.is_closed());
 
         let (server, _) = listener.accept().await.unwrap();

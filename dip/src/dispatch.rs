@@ -14,11 +14,11 @@ use tokio::sync::Semaphore;
 
 use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
-use crate::handler::{Ack, HandlerEntry, Order, Outcome, Request, Work};
+use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection};
+use crate::reply::{Code, Outcome, Rejection, Work};
 use crate::server::{Server, Unhandled};
 
 /// What is to be answered.
