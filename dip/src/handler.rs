@@ -238,8 +238,6 @@ pub struct HandlerEntry {
     pub(crate) group: Option<&'static str>,
     pub(crate) order: Option<Order>,
     pub(crate) ack: Ack,
-    pub(crate) spawn: bool,
-    pub(crate) cancel: bool,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -264,8 +262,6 @@ impl HandlerEntry {
             group: None,
             order: None,
             ack: Ack::Handled,
-            spawn: false,
-            cancel: true,
             at: Location::caller(),
         }
     }
@@ -282,16 +278,8 @@ impl HandlerEntry {
         Self { ack: Ack::Received, ..self }
     }
 
-    pub const fn spawn(self) -> Self {
-        Self { spawn: true, ..self }
-    }
-
     pub const fn group(self, group: &'static str) -> Self {
         Self { group: Some(group), ..self }
-    }
-
-    pub const fn no_cancel(self) -> Self {
-        Self { cancel: false, ..self }
     }
 }
 

@@ -198,12 +198,12 @@ async fn close_waits_for_what_is_under_way_and_refuses_the_rest() {
     }
     tokio::time::sleep(SOON / 2).await;
     let other = client.clone();
-    let (one, two, ()) = tokio::join!(client.close(), other.close(), async {
+    let (first, second, ()) = tokio::join!(client.close(), other.close(), async {
         tokio::task::yield_now().await;
         let sent = client.send_raw(b'O', "y").await;
         assert!(matches!(sent, Err(CallError::NotSent(Reason::Closed))), "{sent:?}");
     });
-    one.and(two).unwrap();
+    first.and(second).unwrap();
     while let Some(sent) = under_way.try_join_next() {
         sent.unwrap().unwrap();
     }
