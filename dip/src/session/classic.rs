@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::arrivals::Arrivals;
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::reply::{Code, Rejection};
 use crate::wire::classic::{self, HEADER};
 
@@ -73,6 +73,8 @@ pub(crate) struct Session {
     in_hand: Option<u64>,
     greeted: bool,
     closing: bool,
+    /// Said behind the reply that is due.
+    last_word: Option<Rejection>,
     output: BytesMut,
 }
 
@@ -105,6 +107,7 @@ impl Session {
             in_hand: None,
             greeted: false,
             closing: false,
+            last_word: None,
             output: BytesMut::new(),
         }
     }
@@ -183,20 +186,21 @@ impl Session {
     /// Ends the message in hand. `false` says that its reply came too late to be written.
     pub(crate) fn reply(&mut self, reply: Result<(), &Rejection>) -> bool {
         let Some(end) = self.in_hand.take() else { return false };
-        if self.is_late(end) {
-            return false;
-        }
+        let in_time = !self.is_late(end);
         match reply {
-            Ok(()) => self.output.extend_from_slice(classic::ACK),
-            Err(rejection) => self.say(rejection),
+            Ok(()) if in_time => self.output.extend_from_slice(classic::ACK),
+            Err(rejection) if in_time => self.say(rejection),
+            _ => {}
         }
-        true
+        self.say_last_word();
+        in_time
     }
 
-    /// Takes nothing more, and says why.
-    pub(crate) fn close(&mut self, last_word: &Rejection) {
+    /// Takes nothing more, and says why: behind the reply that is due, or it would be taken for it.
+    pub(crate) fn close(&mut self, last_word: Option<Rejection>) {
         self.closing = true;
-        self.say(last_word);
+        self.last_word = last_word;
+        self.say_last_word();
     }
 
     /// Whether the stream would end inside a frame if it ended now.
@@ -225,11 +229,16 @@ impl Session {
     }
 
     fn deadline(&self) -> Option<(Instant, Overdue)> {
-        let handshake = (!self.greeted).then(|| (self.opened + self.handshake, Overdue::Handshake));
+        if self.closing {
+            return None;
+        }
+        let end = limits::end;
+        let handshake =
+            (!self.greeted).then(|| (end(self.opened, self.handshake), Overdue::Handshake));
         let frame = self.unfinished().map(|(since, len)| {
             let paid = Duration::from_secs_f64(len as f64 / self.progress.max(1) as f64);
-            let progress = (since + SETTLED + paid, Overdue::Progress);
-            let frame = (since + self.frame, Overdue::Frame);
+            let progress = (end(since, SETTLED + paid), Overdue::Progress);
+            let frame = (end(since, self.frame), Overdue::Frame);
             if progress.0 < frame.0 { progress } else { frame }
         });
         handshake.into_iter().chain(frame).min_by_key(|(at, _)| *at)
@@ -237,7 +246,7 @@ impl Session {
 
     /// When the unfinished frame in front began, and how many bytes of it there are.
     fn unfinished(&self) -> Option<(Instant, usize)> {
-        if self.closing || self.whole().is_some() {
+        if self.whole().is_some() {
             return None;
         }
         if let Front::Discarded { len, left, since, .. } = self.front {
@@ -296,11 +305,21 @@ impl Session {
     fn take(&mut self, len: usize) -> BytesMut {
         self.offset += len as u64;
         let taken = self.input.split_to(len);
+        // What stays in the buffer would keep the memory of a long body alive, and be kept by it.
         if self.input.is_empty() {
-            // The rest of the buffer would keep the body's memory alive, or be kept by it.
             self.input = BytesMut::new();
+        } else if len > STEP {
+            self.input = BytesMut::from(&self.input[..]);
         }
         taken
+    }
+
+    fn say_last_word(&mut self) {
+        if self.in_hand.is_none()
+            && let Some(word) = self.last_word.take()
+        {
+            self.say(&word);
+        }
     }
 
     fn say(&mut self, rejection: &Rejection) {
