@@ -15,15 +15,18 @@
 //! | `0x1d` | [`SetConnectionId`] | 16 bytes; the server takes it itself |
 //!
 //! The generic ones hold any serde type: `Json<Progress>`. A built-in message that no handler takes
-//! is decoded, acknowledged and counted.
+//! is decoded, acknowledged and counted. What is only known at run time is read with [`Any::decode`]
+//! and written with [`encode`].
 
 mod any;
+mod untyped;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use any::Any;
+pub use untyped::encode;
 
 use crate::codec::{
     self, Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype, Record, list,
@@ -155,9 +158,14 @@ newtype!(TaskUpdateV2<T>, Vec<T>; T);
 
 macro_rules! record {
     ($M:ident { $($field:ident),* }) => {
+        impl $M {
+            /// The names of its fields, by index.
+            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+
         impl Record for $M {
             fn fields(&self) -> impl AsRef<[Option<&str>]> {
-                let fields: [Option<&str>; [$(stringify!($field)),*].len()] =
+                let fields: [Option<&str>; Self::FIELDS.len()] =
                     [$(self.$field.as_deref()),*];
                 fields
             }
@@ -170,19 +178,10 @@ macro_rules! record {
     };
 }
 
+record!(Dict {});
 record!(Header { header });
 record!(SubtaskOut { arg, subtask_out });
 record!(SubtaskError { arg, subtask_err });
-
-impl Record for Dict {
-    fn fields(&self) -> impl AsRef<[Option<&str>]> {
-        []
-    }
-
-    fn from_fields(_: &mut dyn FnMut() -> Option<String>) -> Self {
-        Self {}
-    }
-}
 
 /// The field of a newtype by the codec `C`, instead of the struct.
 #[derive(Debug)]
@@ -212,7 +211,7 @@ where
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        list::decode_elements(b'J', <codec::Json as Codec<T>>::decode, body, limits).map(L::wrap)
+        list::decode_elements(b'J', codec::json::decode_charged, body, limits).map(L::wrap)
     }
 }
 

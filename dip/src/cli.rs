@@ -21,14 +21,46 @@ enum Command {
     Send(send::Send),
 }
 
+/// Which wire is spoken.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum WireArgument {
+    /// The wire of deepfos-ipc
+    Classic,
+    /// dip's own wire
+    Native,
+}
+
+impl From<WireArgument> for crate::Wire {
+    fn from(wire: WireArgument) -> Self {
+        match wire {
+            WireArgument::Classic => Self::Classic,
+            WireArgument::Native => Self::Native,
+        }
+    }
+}
+
+/// Why the program ends with another exit code than 0.
+enum Failure {
+    /// The arguments are wrong.
+    Usage(String),
+    /// The other side or the system said no.
+    Refused(crate::Error),
+}
+
+impl From<crate::Error> for Failure {
+    fn from(error: crate::Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// Runs the program `dip` with the arguments of this process.
 ///
-/// It exits with 0 when all went well, with 1 when the other side or the system said no, with 2 when
-/// the arguments are wrong.
+/// Its exit code is 0 when all went well, 1 when the other side or the system said no, 2 when the
+/// arguments are wrong.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime.map_err(crate::Error::from).and_then(|runtime| {
+    let done = runtime.map_err(|error| Failure::Refused(error.into())).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {
                 Command::Listen(listen) => listen.run().await,
@@ -38,18 +70,13 @@ pub fn run() -> ExitCode {
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Err(Failure::Usage(text)) => {
+            eprintln!("dip: {text}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Refused(error)) => {
             eprintln!("dip: {error:?}");
             ExitCode::FAILURE
         }
     }
-}
-
-/// Which wire is spoken.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum WireArgument {
-    /// The wire of deepfos-ipc.
-    Classic,
-    /// dip's own wire.
-    Native,
 }

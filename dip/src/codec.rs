@@ -8,8 +8,8 @@ mod bincode;
 mod body;
 mod default;
 mod error;
-mod fields;
-mod json;
+pub(crate) mod fields;
+pub(crate) mod json;
 pub(crate) mod list;
 mod pickle;
 mod raw;
@@ -72,6 +72,9 @@ pub trait Codec<T>: 'static {
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError>;
 }
 
+/// How deep values may be nested in formats that come without a limit of their own.
+const DEPTH: usize = 128;
+
 /// What a decoder may spend on one body, and which pickles it reads.
 ///
 /// The receiver sets them; a codec that builds nested or growing
@@ -93,7 +96,7 @@ impl DecodeLimits {
     /// text.
     pub fn for_body(len: usize) -> Self {
         let decoded_size = len.saturating_mul(48).saturating_add(1 << 20).min(256 << 20);
-        Self { depth: 128, decoded_size, pickle: PicklePolicy::default() }
+        Self { depth: DEPTH, decoded_size, pickle: PicklePolicy::default() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::panic::Location;
 use std::path::PathBuf;
 
+use crate::protocol::NoError;
 use crate::reply::Code;
 use crate::transport::{AddressError, BindError, ConnectError};
 
@@ -87,7 +88,6 @@ pub struct Remote {
 
 impl Remote {
     /// What a classic server replied instead of `ok`.
-    #[allow(dead_code, reason = "the client is its only user")]
     pub(crate) fn from_classic(text: String) -> Self {
         let unknown = text.starts_with("UnsupportedProtoError(");
         Self { code: if unknown { Code::UnknownType } else { Code::Rejected }, text }
@@ -134,6 +134,9 @@ pub enum Reason {
     Connect(ConnectError),
     /// The server did not accept the client's id.
     IdRefused(Remote),
+    /// The connection broke before the whole message was handed to the system, and a server handles
+    /// whole messages only.
+    Disconnected,
     /// The client was closed.
     Closed,
     /// The process was forked since the client was made: a child makes its own.
@@ -153,6 +156,9 @@ impl fmt::Display for Reason {
             Self::NotSupported(what) => write!(f, "the connection speaks the classic wire, {what}"),
             Self::Connect(_) => f.write_str("no connection could be made"),
             Self::IdRefused(_) => f.write_str("the server refused the client's id"),
+            Self::Disconnected => {
+                f.write_str("the connection broke before the whole message was out")
+            }
             Self::Closed => f.write_str("the client was closed"),
             Self::Forked => f.write_str("the process was forked: make a client in the child"),
         }
@@ -209,7 +215,9 @@ impl<E> CallError<E> {
     /// Whether the message was certainly not handled and may be sent again as it is.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NotSent(reason) => matches!(reason, Reason::Connect(_) | Reason::IdRefused(_)),
+            Self::NotSent(reason) => {
+                matches!(reason, Reason::Connect(_) | Reason::IdRefused(_) | Reason::Disconnected)
+            }
             Self::Deadline { sent } => !sent,
             Self::Rejected(remote) => matches!(remote.code, Code::Overloaded | Code::ShuttingDown),
             Self::App(_) | Self::ConnectionLost => false,
@@ -217,10 +225,28 @@ impl<E> CallError<E> {
     }
 
     /// The application's error, if that is what it is.
+    ///
+    /// ```
+    /// let error: dip::CallError<u32> = dip::CallError::App(7);
+    /// assert_eq!(error.into_app(), Some(7));
+    /// ```
     pub fn into_app(self) -> Option<E> {
         match self {
             Self::App(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl CallError<NoError> {
+    /// The same where the message declares an error.
+    pub(crate) fn widen<E>(self) -> CallError<E> {
+        match self {
+            Self::App(never) => match never {},
+            Self::Rejected(remote) => CallError::Rejected(remote),
+            Self::NotSent(reason) => CallError::NotSent(reason),
+            Self::Deadline { sent } => CallError::Deadline { sent },
+            Self::ConnectionLost => CallError::ConnectionLost,
         }
     }
 }

@@ -12,6 +12,7 @@ extern crate self as dip;
 pub mod builtin;
 #[cfg(feature = "cli")]
 pub mod cli;
+mod client;
 pub mod codec;
 mod connection;
 mod context;
@@ -22,6 +23,7 @@ mod limits;
 mod macros;
 mod mtype;
 mod peer;
+mod pool;
 mod protocol;
 mod registry;
 mod reply;
@@ -37,9 +39,9 @@ mod wire;
 #[doc(hidden)]
 pub mod private;
 
-pub use dip_derive::{Protocol, handler};
-
+pub use client::{Client, ClientBuilder, Sending, Wire};
 pub use context::{Context, FromContext, State, StateType};
+pub use dip_derive::{Protocol, handler};
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;
 pub use limits::{ByteSize, Limits, ParseByteSizeError};

@@ -86,6 +86,12 @@ const fn fnv1a(bytes: &[u8]) -> u64 {
     hash
 }
 
+impl From<u8> for Mtype {
+    fn from(byte: u8) -> Self {
+        Self::byte(byte)
+    }
+}
+
 impl PartialEq for Mtype {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number

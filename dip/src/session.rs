@@ -2,3 +2,4 @@
 
 mod arrivals;
 pub(crate) mod classic;
+pub(crate) mod reply;

@@ -17,6 +17,8 @@ mod set;
 
 pub use de::from_value;
 pub use dict::Dict;
+#[cfg(feature = "bincode")]
+pub(crate) use fault::Fault;
 pub(crate) use fault::cut;
 pub use int::Int;
 pub use json::NotJson;

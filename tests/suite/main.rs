@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod classic_vectors;
 mod json_vectors;
 mod pickle_hostile;
 mod pickle_roundtrip;

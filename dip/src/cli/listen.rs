@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Args;
 use serde_json::json;
 
-use super::WireArgument;
+use super::{Failure, WireArgument};
 use crate::builtin::Any;
 use crate::codec::{Body, DecodeLimits};
 use crate::value::Dict;
-use crate::{
-    Error, Peer, Reason, Rejection, Result, Router, Server, State, Unrouted, Value, handler, tagged,
-};
+use crate::{Peer, Rejection, Router, Server, State, Unrouted, Value, handler, tagged};
 
 /// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
 ///
@@ -41,9 +39,9 @@ struct Printer {
 }
 
 impl Listen {
-    pub(super) async fn run(self) -> Result<()> {
+    pub(super) async fn run(self) -> Result<(), Failure> {
         if let WireArgument::Native = self.wire {
-            return Err(Error::NotSent(Reason::NotSupported("and `dip listen` no other yet")));
+            return Err(Failure::Usage("only the classic wire is spoken so far".into()));
         }
         let printer = Printer { hex: self.hex, out: Arc::new(Mutex::new(std::io::stdout())) };
         let bound = Server::builder(self.address)
@@ -54,7 +52,7 @@ impl Listen {
             .bind()
             .await?;
         eprintln!("dip: listening on {}", bound.local_addr());
-        bound.run().await
+        Ok(bound.run().await?)
     }
 }
 

@@ -36,12 +36,29 @@ pub enum Json {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-        write::value(&to_value(value)?, body)
+        encode(value, body)
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
-        from_value(read::value(utf8::text(&body)?, limits.decoded_size)?)
+        decode_charged(body, limits).map(|(value, _)| value)
     }
+}
+
+/// Appends anything that serde can serialize.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    body: &mut BodyMut<'_>,
+) -> Result<(), EncodeError> {
+    write::value(&to_value(value)?, body)
+}
+
+/// Reads a value, and says what of [`DecodeLimits::decoded_size`] it took.
+pub(crate) fn decode_charged<T: DeserializeOwned>(
+    body: Body<'_>,
+    limits: &DecodeLimits,
+) -> Result<(T, usize), DecodeError> {
+    let (value, size) = read::value(utf8::text(&body)?, limits.decoded_size)?;
+    Ok((from_value(value)?, size))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The bytes between two processes.
 
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -19,25 +21,28 @@ use super::credentials::Credentials;
 pub(crate) struct Stream {
     socket: Socket,
     credentials: Option<Credentials>,
+    process: u32,
 }
 
 #[derive(Debug)]
 enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    /// Only while it is dropped.
+    Gone,
 }
 
 impl Stream {
     /// A stream whose peer the kernel has named.
     pub(super) fn unix(socket: UnixStream) -> io::Result<Self> {
         let credentials = Some(Credentials::of_peer(&socket)?);
-        Ok(Self { socket: Socket::Unix(socket), credentials })
+        Ok(Self { socket: Socket::Unix(socket), credentials, process: std::process::id() })
     }
 
     /// A stream that sends small messages at once.
     pub(super) fn tcp(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        Ok(Self { socket: Socket::Tcp(socket), credentials: None })
+        Ok(Self { socket: Socket::Tcp(socket), credentials: None, process: std::process::id() })
     }
 
     /// Who is at the other end; `None` on TCP.
@@ -48,6 +53,22 @@ impl Stream {
     /// Whether this is a Unix socket.
     pub(crate) fn is_unix(&self) -> bool {
         matches!(self.socket, Socket::Unix(_))
+    }
+
+    /// Whether the peer has neither sent anything that was not read, nor left, nor is broken.
+    ///
+    /// The kernel is asked: what tokio knows of the socket can be older than what has happened.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut byte = [0; 1];
+        let mut peek = |socket: BorrowedFd<'_>| {
+            recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT).map(drop)
+        };
+        let peeked = match &self.socket {
+            Socket::Unix(socket) => peek(socket.as_fd()),
+            Socket::Tcp(socket) => peek(socket.as_fd()),
+            Socket::Gone => Ok(()),
+        };
+        peeked == Err(Errno::AGAIN)
     }
 
     /// Writes with `write` once the socket takes bytes.
@@ -66,6 +87,7 @@ impl Stream {
                     ready!(socket.poll_write_ready(cx))?;
                     socket.try_io(Interest::WRITABLE, || Ok(write(socket.as_fd())?))
                 }
+                Socket::Gone => Err(gone()),
             };
             match written {
                 Err(error)
@@ -76,6 +98,30 @@ impl Stream {
                 written => return Poll::Ready(written),
             }
         }
+    }
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+/// In a child that was forked off, only the child's copy is closed.
+///
+/// Dropping tokio's socket would take it out of the epoll set, which both processes share: the
+/// parent would never hear of its socket again.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.process == std::process::id() {
+            return;
+        }
+        let socket = mem::replace(&mut self.socket, Socket::Gone);
+        // A descriptor that cannot be closed is gone when the child is.
+        let _ = match &socket {
+            Socket::Unix(socket) => nix::unistd::close(socket.as_raw_fd()),
+            Socket::Tcp(socket) => nix::unistd::close(socket.as_raw_fd()),
+            Socket::Gone => Ok(()),
+        };
+        mem::forget(socket);
     }
 }
 
@@ -97,6 +143,7 @@ impl AsyncRead for Stream {
         match &mut self.socket {
             Socket::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
             Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Socket::Gone => Poll::Ready(Err(gone())),
         }
     }
 }
@@ -133,6 +180,7 @@ impl AsyncWrite for Stream {
         match &mut self.socket {
             Socket::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
             Socket::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
+            Socket::Gone => Poll::Ready(Err(gone())),
         }
     }
 }

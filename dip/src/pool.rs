@@ -1,0 +1,163 @@
+//! The connections of one client to a classic server: at most so many, one message at a time on each.
+//!
+//! A [`Lease`] owns a permit of the pool and the connection that goes with it. Dropping a lease
+//! closes the connection and frees the permit, whatever the reason: a message that was given up, an
+//! error, a cancelled caller. Only [`Lease::keep`] gives the connection back, and only a caller whose
+//! reply has arrived whole says so. Neither ever waits, and no lock is held across an `await`.
+
+mod connection;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+pub(crate) use connection::{Connection, DialError, Frame, Outcome};
+
+use crate::transport::{Access, Address};
+
+/// The connections of one client.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    address: Address,
+    access: Access,
+    size: usize,
+    permits: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The most recently used is last, and used first: the others get a chance to fall idle.
+    idle: Vec<Connection>,
+    id: Option<Uuid>,
+    closed: bool,
+}
+
+/// Why there is no lease.
+#[derive(Debug)]
+pub(crate) enum Unleased {
+    /// Every connection was busy until the deadline.
+    Busy,
+    /// The pool was closed.
+    Closed,
+    /// There is no new connection.
+    Undialed(DialError),
+}
+
+impl Pool {
+    /// A pool of at most `size` connections, at least one.
+    pub(crate) fn new(address: Address, access: Access, id: Option<Uuid>, size: usize) -> Self {
+        let size = size.clamp(1, MAX_SIZE);
+        Self {
+            address,
+            access,
+            size,
+            permits: Arc::new(Semaphore::new(size)),
+            state: Mutex::new(State { idle: Vec::new(), id, closed: false }),
+        }
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The id that new connections claim.
+    pub(crate) fn id(&self) -> Option<Uuid> {
+        self.state().id
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    /// A connection that nobody else uses: an idle one, or a new one.
+    ///
+    /// Cancel safe: a caller that leaves takes nothing along.
+    pub(crate) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Lease, Unleased> {
+        let permit = timeout_at(deadline, self.permits.clone().acquire_owned())
+            .await
+            .map_err(|_| Unleased::Busy)?
+            .map_err(|_| Unleased::Closed)?;
+        let (connection, reused) = match self.pop() {
+            Some(connection) => (connection, true),
+            None => {
+                let id = self.id();
+                let dialed = Connection::dial(&self.address, &self.access, id, deadline).await;
+                (dialed.map_err(Unleased::Undialed)?, false)
+            }
+        };
+        Ok(Lease { connection, reused, pool: self.clone(), _permit: permit })
+    }
+
+    /// The idle connection that was used last and is still good; those that are not are dropped.
+    fn pop(&self) -> Option<Connection> {
+        loop {
+            let (connection, id) = {
+                let mut state = self.state();
+                (state.idle.pop()?, state.id)
+            };
+            if connection.id() == id && connection.is_quiet() {
+                return Some(connection);
+            }
+            tracing::debug!(address = %self.address, "an idle connection is replaced");
+        }
+    }
+
+    /// Lets what is under way finish, callers that wait for a connection included, and closes all
+    /// connections.
+    pub(crate) async fn close(&self) {
+        self.state().closed = true;
+        // Permits are given in the order in which they were asked for. A pool that is closed twice
+        // at once answers the second time with an error: then it is closed, too.
+        let all = u32::try_from(self.size).unwrap_or(u32::MAX);
+        let _all = self.permits.acquire_many(all).await;
+        self.permits.close();
+        let idle = std::mem::take(&mut self.state().idle);
+        drop(idle);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// More connections to one server than any process can open.
+const MAX_SIZE: usize = 1 << 20;
+
+/// The use of one connection.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    // Dropped in this order: a permit is free only once its connection is closed.
+    connection: Connection,
+    reused: bool,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Whether others have used the connection before.
+    pub(crate) fn is_reused(&self) -> bool {
+        self.reused
+    }
+
+    /// Gives the connection back: nothing is under way on it.
+    ///
+    /// An id that the server has accepted instead of the old one is that of the whole pool from now
+    /// on; connections with another one are replaced before their next use.
+    pub(crate) fn keep(self, new_id: Option<Uuid>) {
+        let Self { mut connection, pool, _permit, .. } = self;
+        let mut state = pool.state();
+        if new_id.is_some() {
+            connection.set_id(new_id);
+            state.id = new_id;
+        }
+        state.idle.push(connection);
+    }
+}
