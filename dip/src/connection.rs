@@ -34,6 +34,9 @@ const MAX_OUTPUT: usize = 64 << 10;
 /// one write costs more than the handlers of many small messages.
 const BATCH: usize = 256;
 
+/// How long handlers may follow each other before somebody looks for bytes to read.
+const WATCH: Duration = Duration::from_millis(50);
+
 /// How long a peer may take to read the last word before the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,8 @@ pub(crate) struct Connection<S> {
     session: Session,
     in_hand: Option<InHand>,
     input: Input,
+    /// Nobody has looked for bytes to read since.
+    unwatched: Option<Instant>,
     /// The peer has taken no byte since.
     stalled: Option<Instant>,
     unwritable: bool,
@@ -95,6 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             lane: Lane::default(),
             in_hand: None,
             input: Input::Open,
+            unwatched: None,
             stalled: None,
             unwritable: false,
             draining: false,
@@ -258,8 +264,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Polls the handler, then writes, then reads.
     fn poll_turn(&mut self, cx: &mut task::Context<'_>) -> Poll<Turn> {
-        if self.session.output().len() >= BATCH && self.poll_write(cx).is_ready() {
-            return Poll::Ready(Turn::Wrote);
+        let now = Instant::now();
+        let unwatched = now.saturating_duration_since(*self.unwatched.get_or_insert(now));
+        if self.session.output().len() >= BATCH || unwatched > WATCH {
+            if self.poll_write(cx).is_ready() {
+                return Poll::Ready(Turn::Wrote);
+            }
+            if self.poll_read(cx).is_ready() {
+                return Poll::Ready(Turn::Read);
+            }
         }
         if let Some(in_hand) = &mut self.in_hand
             && let Poll::Ready(answer) = in_hand.running.as_mut().poll(cx)
@@ -312,33 +325,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             && self.session.output().len() < MAX_OUTPUT
     }
 
+    /// Reads what there is: not only what is handled next, so that the time at which it came is known.
     fn poll_read(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
-        if !self.reads() || !self.session.wants_input() {
-            return Poll::Pending;
-        }
-        let read = pin!(self.stream.read_buf(self.session.input())).poll(cx);
-        match read {
-            Poll::Pending => {
-                // Without budget nobody has looked.
-                if coop::has_budget_remaining() {
-                    self.session.drained();
-                }
-                return Poll::Pending;
+        let mut progress = Poll::Pending;
+        while self.reads() && self.session.wants_input() {
+            if self.unwatched.take().is_some_and(|since| since.elapsed() > LATE) {
+                self.session.lost_sight();
             }
-            Poll::Ready(Ok(0)) => self.input = Input::Ended,
-            Poll::Ready(Err(_)) => self.input = Input::Broken,
-            Poll::Ready(Ok(read)) => {
-                self.session.received(read, Instant::now(), &Known(&self.server));
-                let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
-                if !self.memory.hold(self.session.buffered() + in_hand) {
-                    self.close(
-                        CloseReason::OutOfMemory,
-                        Some("the server holds as many bytes as it may"),
-                    );
+            match pin!(self.stream.read_buf(self.session.input())).poll(cx) {
+                Poll::Pending => {
+                    // Without budget nobody has looked.
+                    if coop::has_budget_remaining() {
+                        self.session.drained();
+                    }
+                    return progress;
                 }
+                Poll::Ready(Ok(0)) => self.input = Input::Ended,
+                Poll::Ready(Err(_)) => self.input = Input::Broken,
+                Poll::Ready(Ok(read)) => self.received(read),
             }
+            progress = Poll::Ready(());
         }
-        Poll::Ready(())
+        progress
+    }
+
+    fn received(&mut self, bytes: usize) {
+        self.session.received(bytes, Instant::now(), &Known(&self.server));
+        let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
+        if !self.memory.hold(self.session.buffered() + in_hand) {
+            let last_word = "the server holds as many bytes as it may";
+            self.close(CloseReason::OutOfMemory, Some(last_word));
+        }
     }
 
     /// Why the connection is at its end, once nothing is left to do.
