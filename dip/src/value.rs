@@ -145,6 +145,7 @@ macro_rules! from {
 from! {
     () => |_unit| Self::Null,
     bool => |value| Self::Bool(value),
+    u8 => |value| Self::Int(value.into()),
     i32 => |value| Self::Int(value.into()),
     i64 => |value| Self::Int(value.into()),
     u32 => |value| Self::Int(value.into()),
