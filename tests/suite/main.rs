@@ -7,5 +7,6 @@ mod json_vectors;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
+mod server;
 mod typed_values;
 mod vectors;
