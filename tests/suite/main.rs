@@ -11,5 +11,6 @@ mod pickle_roundtrip;
 mod pickle_vectors;
 mod readme;
 mod registry;
+mod server;
 mod typed_values;
 mod vectors;
