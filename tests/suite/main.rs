@@ -6,6 +6,7 @@ mod classic_bodies;
 mod classic_vectors;
 mod client;
 mod json_vectors;
+mod layering;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
