@@ -24,7 +24,7 @@ use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
 use crate::reply::{Code, Rejection};
 use crate::server::{CloseReason, Memory, Server, Stage};
-use crate::session::classic::{Admission, Event, LATE, Overdue, Session};
+use crate::session::classic::{Admission, Event, LATE, Overdue, QUIET, Session};
 use crate::wire::classic::SET_CONNECTION_ID;
 
 /// Replies that wait to be written, in bytes, before no further message is taken in hand.
@@ -158,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             match turn {
                 Turn::Handled(answer) => {
-                    self.look_before_late_reply().await;
+                    self.look_before_reply().await;
                     if let Some(done) = self.in_hand.take() {
                         self.reply(done.mtype, done.bytes, done.started, &answer);
                     }
@@ -196,7 +196,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Message(mtype, body) => (mtype, body.len(), self.dispatch(mtype, body)),
             };
             match dispatched {
-                Dispatched::Done(answer) => self.reply(mtype, bytes, started, &answer),
+                Dispatched::Done(answer) if !self.session.is_in_doubt() => {
+                    self.reply(mtype, bytes, started, &answer);
+                }
+                Dispatched::Done(answer) => {
+                    let running: Running = Box::pin(std::future::ready(answer));
+                    self.in_hand = Some(InHand { mtype, bytes, started, running });
+                }
                 Dispatched::Running(running) => {
                     self.in_hand = Some(InHand { mtype, bytes, started, running });
                 }
@@ -251,15 +257,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         tracing::debug!(target: "dip::message", peer, mtype, name, bytes, ?took, outcome);
     }
 
-    /// A handler may have kept this thread busy, and with it the only reader of the stream. Before a
-    /// reply that could be late is written, what has arrived by now has to be known.
-    async fn look_before_late_reply(&mut self) {
-        if self.in_hand.as_ref().is_none_or(|in_hand| in_hand.started.elapsed() <= LATE) {
+    /// Finds out whether the sender of the message in hand has sent another one, as far as the reader
+    /// of the stream was kept from seeing it.
+    async fn look_before_reply(&mut self) {
+        if self.in_hand.as_ref().is_some_and(|in_hand| in_hand.started.elapsed() > LATE) {
+            // The handler may have kept this thread busy. The runtime learns what has arrived when
+            // the task lets go of it.
+            tokio::task::yield_now().await;
+            poll_fn(|cx| Poll::Ready(_ = self.poll_read(cx))).await;
+        }
+        if !self.session.is_in_doubt() {
             return;
         }
-        // The runtime learns what has arrived when this task lets go of the thread.
-        tokio::task::yield_now().await;
-        poll_fn(|cx| Poll::Ready(_ = self.poll_read(cx))).await;
+        let look = async {
+            while self.session.is_in_doubt() && self.input == Input::Open {
+                poll_fn(|cx| self.poll_read(cx)).await;
+            }
+        };
+        _ = tokio::time::timeout(QUIET, look).await;
     }
 
     /// Polls the handler, then writes, then reads.
