@@ -154,6 +154,7 @@ async fn each_message_is_one_event_with_fixed_fields_and_nothing_shows_a_body() 
         "ValueError",
         "late",
         "ok",
+        "ValueError",
     ];
     assert_eq!(outcomes, expected.map(|outcome| format!("{outcome:?}")));
     let first = &messages[0].text;
