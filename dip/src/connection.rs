@@ -3,28 +3,29 @@
 //! One task a connection. It never ends with a handler half done because the peer has left: what
 //! was received whole is handled, whether or not somebody waits for the answer.
 
+mod time;
+mod traffic;
+
 use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
 use crate::codec::{Body, DecodeLimits};
 use crate::dispatch::{Answer, Dispatched, Lane, Running, Sender, unknown};
-use crate::limits;
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
 use crate::reply::{Code, Rejection};
 use crate::server::{CloseReason, Memory, Server, Stage};
-use crate::session::classic::{Admission, Event, LATE, Overdue, Session};
+use crate::session::classic::{Admission, Event, Session};
 use crate::wire::classic::SET_CONNECTION_ID;
 
 /// Replies that wait to be written, in bytes, before no further message is taken in hand.
@@ -36,9 +37,6 @@ const BATCH: usize = 256;
 
 /// How long handlers may follow each other before somebody looks for bytes to read.
 const WATCH: Duration = Duration::from_millis(50);
-
-/// How long a peer may take to read the last word before the connection is closed.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection and everything it has in hand.
 pub(crate) struct Connection<S> {
@@ -158,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             match turn {
                 Turn::Handled(answer) => {
-                    self.look_before_late_reply().await;
+                    self.look_before_reply().await;
                     if let Some(done) = self.in_hand.take() {
                         self.reply(done.mtype, done.bytes, done.started, &answer);
                     }
@@ -196,7 +194,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Message(mtype, body) => (mtype, body.len(), self.dispatch(mtype, body)),
             };
             match dispatched {
-                Dispatched::Done(answer) => self.reply(mtype, bytes, started, &answer),
+                Dispatched::Done(answer) if !self.session.is_in_doubt() => {
+                    self.reply(mtype, bytes, started, &answer);
+                }
+                Dispatched::Done(answer) => {
+                    let running: Running = Box::pin(std::future::ready(answer));
+                    self.in_hand = Some(InHand { mtype, bytes, started, running });
+                }
                 Dispatched::Running(running) => {
                     self.in_hand = Some(InHand { mtype, bytes, started, running });
                 }
@@ -226,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answer) {
         let took = started.elapsed();
-        let written = self.session.reply(answer.as_ref().map(|()| ()));
+        let written = self.session.reply(answer.as_ref().copied());
         self.memory.hold(self.session.buffered());
         let to = self.server.routes().byte(mtype);
         let name = to.map_or("", |to| (to.protocol.name)());
@@ -249,17 +253,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Err(rejection) => rejection.class(),
         };
         tracing::debug!(target: "dip::message", peer, mtype, name, bytes, ?took, outcome);
-    }
-
-    /// A handler may have kept this thread busy, and with it the only reader of the stream. Before a
-    /// reply that could be late is written, what has arrived by now has to be known.
-    async fn look_before_late_reply(&mut self) {
-        if self.in_hand.as_ref().is_none_or(|in_hand| in_hand.started.elapsed() <= LATE) {
-            return;
-        }
-        // The runtime learns what has arrived when this task lets go of the thread.
-        tokio::task::yield_now().await;
-        poll_fn(|cx| Poll::Ready(_ = self.poll_read(cx))).await;
     }
 
     /// Polls the handler, then writes, then reads.
@@ -285,79 +278,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.poll_read(cx).map(|()| Turn::Read)
     }
 
-    fn poll_write(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
-        let output = self.session.output();
-        if output.is_empty() {
-            return Poll::Pending;
-        }
-        if self.unwritable {
-            output.clear();
-            return Poll::Ready(());
-        }
-        match Pin::new(&mut self.stream).poll_write(cx, output) {
-            Poll::Ready(Ok(written)) if written > 0 => {
-                output.advance(written);
-                self.stalled = None;
-                Poll::Ready(())
-            }
-            // What was received before is still handled.
-            Poll::Ready(_) => {
-                self.give_up_writing();
-                Poll::Ready(())
-            }
-            Poll::Pending => {
-                self.stalled.get_or_insert_with(Instant::now);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn give_up_writing(&mut self) {
-        self.unwritable = true;
-        self.stalled = None;
-    }
-
-    /// Whether the stream is read. While a message is in hand it is, also when the server stops: its
-    /// reply may turn out to be late.
-    fn reads(&mut self) -> bool {
-        self.input == Input::Open
-            && (!self.draining || self.in_hand.is_some())
-            && self.session.output().len() < MAX_OUTPUT
-    }
-
-    /// Reads what there is: not only what is handled next, so that the time at which it came is known.
-    fn poll_read(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
-        let mut progress = Poll::Pending;
-        while self.reads() && self.session.wants_input() {
-            if self.unwatched.take().is_some_and(|since| since.elapsed() > LATE) {
-                self.session.lost_sight();
-            }
-            match pin!(self.stream.read_buf(self.session.input())).poll(cx) {
-                Poll::Pending => {
-                    // Without budget nobody has looked.
-                    if coop::has_budget_remaining() {
-                        self.session.drained();
-                    }
-                    return progress;
-                }
-                Poll::Ready(Ok(0)) => self.input = Input::Ended,
-                Poll::Ready(Err(_)) => self.input = Input::Broken,
-                Poll::Ready(Ok(read)) => self.received(read),
-            }
-            progress = Poll::Ready(());
-        }
-        progress
-    }
-
-    fn received(&mut self, bytes: usize) {
-        self.session.received(bytes, Instant::now(), &Known(&self.server));
-        let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
-        if !self.memory.hold(self.session.buffered() + in_hand) {
-            let last_word = "the server holds as many bytes as it may";
-            self.close(CloseReason::OutOfMemory, Some(last_word));
-        }
-    }
-
     /// Why the connection is at its end, once nothing is left to do.
     fn ended(&mut self) -> Option<CloseReason> {
         if self.in_hand.is_some() || !self.session.output().is_empty() {
@@ -377,38 +297,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn deadline(&mut self) -> Option<Instant> {
-        let reads = self.reads();
-        let limits = self.server.limits();
-        let handler =
-            self.in_hand.as_ref().map(|in_hand| limits::end(in_hand.started, limits.handler_cap));
-        let write = self.stalled.map(|since| limits::end(since, limits.write));
-        let session = self.session.next_timeout().filter(|_| reads);
-        [handler, write, session].into_iter().flatten().min()
-    }
-
-    fn check_time(&mut self) {
-        let (now, reads) = (Instant::now(), self.reads());
-        let (cap, write) = (self.server.limits().handler_cap, self.server.limits().write);
-        if self.stalled.is_some_and(|since| now >= limits::end(since, write)) {
-            self.give_up_writing();
-            self.close(CloseReason::SlowConsumer, None);
-        }
-        let over = |in_hand: &mut InHand| now >= limits::end(in_hand.started, cap);
-        if let Some(late) = self.in_hand.take_if(over) {
-            let text = format!("the handler was stopped after {cap:?}");
-            let rejection = Rejection::of(Code::Deadline, "TimeoutError", text);
-            self.reply(late.mtype, late.bytes, late.started, &Err(rejection));
-        }
-        let (reason, last_word) = match self.session.overdue(now).filter(|_| reads) {
-            None => return,
-            Some(Overdue::Handshake) => (CloseReason::HandshakeTimeout, "no frame in time"),
-            Some(Overdue::Frame) => (CloseReason::FrameTimeout, "the frame took too long"),
-            Some(Overdue::Progress) => (CloseReason::TooSlow, "the frame came too slowly"),
-        };
-        self.close(reason, Some(last_word));
-    }
-
     fn close(&mut self, reason: CloseReason, last_word: Option<&str>) {
         if self.closing.is_none() {
             self.closing = Some(reason);
@@ -416,22 +304,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 last_word.map(|text| Rejection::of(Code::Denied, "ConnectionError", text));
             self.session.close(last_word);
         }
-    }
-
-    /// Closes in a way that lets the last reply arrive: bytes that nobody reads would reset the
-    /// connection and take the reply with them.
-    async fn linger(&mut self, reason: CloseReason) {
-        let unread = !matches!(reason, CloseReason::PeerClosed | CloseReason::Lost);
-        if self.unwritable || !unread {
-            return;
-        }
-        let mut scratch = [0; 1024];
-        let drain = async {
-            poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await?;
-            while self.stream.read(&mut scratch).await? > 0 {}
-            io::Result::Ok(())
-        };
-        _ = tokio::time::timeout(LINGER, drain).await;
     }
 
     /// The server does not wait any longer: the handler in hand is dropped and its sender told.

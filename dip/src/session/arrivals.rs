@@ -6,12 +6,17 @@ use std::time::{Duration, Instant};
 /// Reads closer to each other than this count as one.
 const GRAIN: Duration = Duration::from_millis(10);
 
+/// A sender that was held up has nothing left to send when nothing has come for so long.
+pub(crate) const QUIET: Duration = Duration::from_millis(100);
+
 /// When each stretch of a stream arrived, by its offset.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
     stretches: VecDeque<Stretch>,
-    /// Nobody has looked for a while: what is read now may have arrived at any time since.
+    /// Nobody has looked for a while: what is read now may have arrived, or have been held up in its
+    /// sender, at any time since.
     blind: bool,
+    last_read: Option<Instant>,
 }
 
 /// Bytes that were read at about one time.
@@ -27,6 +32,8 @@ pub(crate) struct Stretch {
 impl Arrivals {
     /// Bytes from `start` on were read.
     pub(crate) fn push(&mut self, start: u64, at: Instant) {
+        let last_read = self.last_read.replace(at);
+        self.blind &= last_read.is_none_or(|last| at.saturating_duration_since(last) < QUIET);
         let is_sure = !self.blind;
         let same = self.stretches.back().is_some_and(|last| {
             last.is_sure == is_sure && at.saturating_duration_since(last.at) < GRAIN
@@ -39,11 +46,12 @@ impl Arrivals {
     /// Nobody has looked for so long that reading does not tell when bytes arrived.
     pub(crate) fn lost_sight(&mut self) {
         self.blind = true;
+        self.last_read = None;
     }
 
-    /// There was nothing more to read: what comes later arrives later.
+    /// There was nothing to read. If that is so at the first look, nothing was missed.
     pub(crate) fn drained(&mut self) {
-        self.blind = false;
+        self.blind &= self.last_read.is_some();
     }
 
     /// What is known of the byte at `offset`, unless it was forgotten.

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 
+pub(crate) use super::arrivals::QUIET;
+
 use super::arrivals::Arrivals;
 use crate::limits::{self, Limits};
 use crate::reply::{Code, Rejection};
@@ -30,8 +32,8 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// The step in which a buffer grows, in bytes.
 const STEP: usize = 64 << 10;
 
-/// Bytes that are read ahead behind a whole frame.
-const AHEAD: usize = 1 << 20;
+/// Bytes that are read ahead behind a whole frame: what a worker that times out sends meanwhile.
+const AHEAD: usize = 8 << 20;
 
 /// Room that a connection keeps for its next frame while nothing happens.
 const IDLE: usize = 512;
@@ -277,10 +279,23 @@ impl Session {
         }
     }
 
+    /// Whether the sender of the message in hand may have given up, and what it sent then may still
+    /// be on its way: its reply had better wait for [`QUIET`].
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.in_hand.is_some_and(|end| {
+            let own = self.arrivals.of(end - 1);
+            own.is_none_or(|own| !own.is_sure) && !self.more_came(end)
+        })
+    }
+
+    fn more_came(&self, end: u64) -> bool {
+        self.offset + self.input.len() as u64 > end
+    }
+
     /// Whether a later frame has arrived so long after the one that ended at `end` that its sender
     /// cannot be waiting for the answer to that one any more, for all that is known.
     fn is_late(&self, end: u64) -> bool {
-        if self.offset + self.input.len() as u64 <= end {
+        if !self.more_came(end) {
             return false;
         }
         let (Some(own), Some(next)) = (self.arrivals.of(end - 1), self.arrivals.of(end)) else {

@@ -105,6 +105,38 @@ async fn headers_that_announce_gigabytes_cost_nothing() {
 }
 
 #[tokio::test]
+async fn a_long_body_is_let_go_though_another_frame_has_begun_behind_it() {
+    let server = Process::start(&[]);
+    let mut long = frame(b'O', vec![b'x'; 4 << 20]);
+    long.push(b'O');
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let mut client = server.connect().await;
+        client.write(&long).await;
+        client.expect("ok").await;
+        clients.push(client);
+    }
+    let held = server.status("VmRSS");
+    assert!(held < 40 << 10, "{held} KiB, of 80 MiB that have come and gone");
+}
+
+#[tokio::test]
+async fn what_is_announced_takes_no_room_before_it_arrives() {
+    let server = Process::start(&[]);
+    assert_eq!(server.connect().await.ask(b'O', "").await, "ok");
+    let before = server.status("VmHWM");
+    let mut claims = Vec::new();
+    for _ in 0..300 {
+        let mut client = server.connect().await;
+        client.write(b"O\x01\0\0\0x").await;
+        claims.push(client);
+    }
+    assert_eq!(server.connect().await.ask(b'O', "").await, "ok");
+    let more = server.status("VmHWM") - before;
+    assert!(more < 16 << 10, "{more} KiB for 300 claims of 16 MiB");
+}
+
+#[tokio::test]
 async fn a_server_short_of_descriptors_keeps_its_clients_and_takes_new_ones_later() {
     let server = Process::start(&["--descriptors", "64", "--hold", "40"]);
     let mut client = server.connect().await;

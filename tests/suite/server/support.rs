@@ -43,10 +43,6 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
-    pub(crate) fn has(&self, entry: &str) -> bool {
-        self.0.lock().unwrap().iter().any(|seen| seen == entry)
-    }
-
     /// Waits until there are so many entries.
     pub(crate) async fn reaches(&self, len: usize) {
         until(|| self.0.lock().unwrap().len() >= len).await;

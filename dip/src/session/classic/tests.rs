@@ -202,3 +202,44 @@ fn time_limits_are_watched_in_order() {
     assert_eq!(script.session.overdue(script.at(39_999)), None);
     assert_eq!(script.session.overdue(script.at(40_000)), Some(Overdue::Frame));
 }
+
+#[test]
+fn what_came_unseen_is_in_doubt_until_the_stream_is_quiet() {
+    let mut script = Script::new();
+    script.receive(0, &frame("slow"));
+    script.message();
+    script.session.lost_sight();
+    script.receive(2_000, &frame("unseen"));
+    assert!(!script.session.reply(Ok(())), "`unseen` may have come at any time");
+    script.message();
+    assert!(script.session.is_in_doubt());
+    script.receive(2_050, &frame("behind it"));
+    assert!(!script.session.is_in_doubt() && !script.session.reply(Ok(())));
+    script.message();
+    assert!(script.session.is_in_doubt());
+    assert!(script.session.reply(Ok(())), "nothing has come that it could be taken for");
+    script.receive(3_000, &frame("seen"));
+    script.message();
+    assert!(!script.session.is_in_doubt() && script.session.reply(Ok(())));
+}
+
+#[test]
+fn a_look_that_finds_nothing_has_missed_nothing() {
+    let mut script = Script::new();
+    script.session.lost_sight();
+    script.session.drained();
+    script.receive(0, &frame("seen"));
+    script.message();
+    assert!(!script.session.is_in_doubt());
+}
+
+#[test]
+fn the_last_word_comes_behind_the_reply_that_is_due() {
+    let mut script = Script::new();
+    script.receive(0, &frame("in hand"));
+    script.message();
+    script.session.close(Some(Rejection::named("ConnectionError", "enough")));
+    assert_eq!(script.written(), "");
+    assert!(script.session.reply(Ok(())));
+    assert_eq!(script.written(), "okConnectionError('enough')");
+}
