@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod command_line;
 mod json_vectors;
+mod load;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
+mod python_worker;
 mod typed_values;
 mod vectors;
