@@ -4,4 +4,5 @@
 
 pub mod process;
 pub mod python;
+pub mod serving;
 pub mod step;

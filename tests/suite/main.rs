@@ -8,6 +8,7 @@ mod load;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
+mod python_retries;
 mod python_worker;
 mod typed_values;
 mod vectors;
