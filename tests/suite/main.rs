@@ -4,7 +4,6 @@
 
 mod command_line;
 mod json_vectors;
-mod load;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;

@@ -76,9 +76,8 @@ async fn follow(
 ) -> Option<(Believed, u64)> {
     let python = python()?;
     let board = Board::default();
-    let options = |server: dip::ServerBuilder| {
-        server.router(Router::group("retries")).state(board.clone())
-    };
+    let options =
+        |server: dip::ServerBuilder| server.router(Router::group("retries")).state(board.clone());
     let serving = serve(over, options).await;
     let input = json!({
         "address": serving.address,

@@ -111,7 +111,10 @@ async fn each_type_arrives_at_its_handler(over: Over) {
         (
             "U",
             "[{'task': 't1', 'progress': 0.5}, 'two']",
-            Any::TaskUpdate(TaskUpdate(values(&[json!({"task": "t1", "progress": 0.5}), json!("two")]))),
+            Any::TaskUpdate(TaskUpdate(values(&[
+                json!({"task": "t1", "progress": 0.5}),
+                json!("two"),
+            ]))),
         ),
         ("I", "[1, None]", Any::TaskUpdateV2(TaskUpdateV2(values(&[json!(1), json!(null)])))),
         ("I", "[]", Any::TaskUpdateV2(TaskUpdateV2(vec![]))),
@@ -156,7 +159,8 @@ async fn the_id_is_what_the_client_claims() {
 
     send(python, address, &messages).await;
     assert_eq!(seen(), [Some(DEFAULT_ID), Some(other)]);
-    send_with(python, json!({"address": address, "messages": messages, "id": own.to_string()})).await;
+    send_with(python, json!({"address": address, "messages": messages, "id": own.to_string()}))
+        .await;
     assert_eq!(seen(), [Some(own), Some(other)]);
     send_with(python, json!({"address": address, "messages": messages, "id": null})).await;
     assert_eq!(seen(), [None, Some(other)]);
@@ -177,7 +181,11 @@ async fn a_message_that_does_not_decode_is_refused_as_the_package_refuses_it() {
         ("J", "Raw(b'{')", "JSONDecodeError("),
         ("J", "Raw(b'[1 2]')", "JSONDecodeError("),
         ("U", r"Raw(b'J\0\0\0\1{')", "JSONDecodeError("),
-        ("D", r"Raw(b'\0\0\0\0\0\1x')", "ProtoDecodeError('Field index 0 exceeds max length (0).')"),
+        (
+            "D",
+            r"Raw(b'\0\0\0\0\0\1x')",
+            "ProtoDecodeError('Field index 0 exceeds max length (0).')",
+        ),
         ("H", r"Raw(b'\0\1\0\0\0\0')", "ProtoDecodeError('Field index 1 exceeds max length (1).')"),
         (
             "e",
@@ -193,10 +201,8 @@ async fn a_message_that_does_not_decode_is_refused_as_the_package_refuses_it() {
         ("P", "Raw(b'{')", "UnpicklingError("),
         ("P", r"Raw(b'cos\nsystem\n(Vid\ntR.')", "UnpicklingError("),
     ];
-    let interleaved: Vec<_> = cases
-        .iter()
-        .flat_map(|(mtype, text, _)| [(*mtype, *text), ("J", "'in step'")])
-        .collect();
+    let interleaved: Vec<_> =
+        cases.iter().flat_map(|(mtype, text, _)| [(*mtype, *text), ("J", "'in step'")]).collect();
 
     let outcomes = send(python, &serving.address, &interleaved).await;
 
@@ -403,10 +409,9 @@ async fn job(Pickle(job): Pickle<Job>, State(typed): State<Typed>) {
 async fn typed_handlers_receive_what_python_sent() {
     let Some(python) = python() else { return };
     let typed = Typed::default();
-    let serving = serve(Over::Unix, |server| {
-        server.router(Router::group("typed")).state(typed.clone())
-    })
-    .await;
+    let serving =
+        serve(Over::Unix, |server| server.router(Router::group("typed")).state(typed.clone()))
+            .await;
     let messages = [
         (
             "J",
@@ -460,7 +465,8 @@ async fn typed_handlers_receive_what_python_sent() {
     ]});
     let expected = from_tagged(&expected).unwrap();
     assert_eq!(job.arguments, expected);
-    let keys = |value: &Value| value.as_dict().unwrap().iter().map(|(key, _)| key.clone()).collect();
+    let keys =
+        |value: &Value| value.as_dict().unwrap().iter().map(|(key, _)| key.clone()).collect();
     let (keys, expected): (Vec<_>, Vec<_>) = (keys(&job.arguments), keys(&expected));
     assert_eq!(keys, expected, "in Python's order");
 }

@@ -11,7 +11,7 @@ use crate::builtin::{
     Dict, Header, Json, Pickle, Stderr, Stdout, SubtaskError, SubtaskOut, TaskUpdate, TaskUpdateV2,
 };
 use crate::codec::{BodyMut, EncodeError};
-use crate::{Client, Mtype, Protocol, Value, tagged};
+use crate::{Address, Client, Mtype, Protocol, Value, tagged};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
@@ -19,7 +19,7 @@ use crate::{Client, Mtype, Protocol, Value, tagged};
 #[derive(Debug, Args)]
 pub(super) struct Send {
     /// A path, unix:PATH or tcp:HOST:PORT
-    address: String,
+    address: Address,
     /// A character or 0xNN
     #[arg(value_parser = mtype)]
     mtype: u8,

@@ -1,5 +1,9 @@
 //! Many worker processes against one master process: nothing is lost, doubled or mixed up, and the
 //! master's memory stays flat.
+//!
+//! A binary of its own, for it takes all of the machine: tests with time limits run before or after it.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::ops::Range;
 use std::process::Stdio;
