@@ -124,13 +124,20 @@ async fn listen_prints_the_bytes_with_hex() {
     assert_eq!(listening.lines(), [line]);
 }
 
-/// Text that a `String` can't hold, and objects that only running the pickle would make.
+/// What dip refuses although the package reads it: text that a `String` can't hold, list elements that
+/// are cut, and objects that only running a pickle would make.
 fn refused(vector: &Vector) -> bool {
-    let lone_surrogate = ["lone_surrogate", "escape_lone", "escape_swapped", "escape_high_"];
+    let names = [
+        "lone_surrogate",
+        "J/text/escape_lone",
+        "J/text/escape_swapped",
+        "J/text/escape_high_",
+        "/last_element_shorter_than_declared",
+        "/length_ffffffff",
+    ];
     let plain = ["set", "frozenset", "bytearray", "bytes", "encode"];
     let object = |name: &String| !plain.contains(&name.rsplit(' ').next().unwrap());
-    lone_surrogate.iter().any(|part| vector.name.contains(part))
-        || vector.globals.iter().any(object)
+    names.iter().any(|part| vector.name.contains(part)) || vector.globals.iter().any(object)
 }
 
 #[tokio::test]
