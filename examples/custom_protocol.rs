@@ -50,7 +50,8 @@ async fn main() -> dip::Result<()> {
     client.send(&Phrase("Hello World".into())).await?;
     client.send_raw(b'S', &b"n"[..]).await?;
     if let Err(error) = client.send(&Phrase("Good morning".into())).await {
-        println!("not sent: {error:?}");
+        // Debug of `dip::Error` is the report with all causes, as `main` prints it.
+        println!("{:?}", dip::Error::from(error));
     }
     if let Err(error) = client.send_raw(b'S', &b"?"[..]).await {
         println!("refused: {error}");

@@ -26,7 +26,7 @@ async def main():
     cli = Client(sys.argv[1], id="0e000000-0000-4000-8000-000000000001")
     await cli.send_msg("O", "hello from Python")
     await cli.send_json({"task": "mean", "done": 0.25, "mean": math.nan})
-    await cli.send_pickle({"rows": (1, 2, 3), "seen": {"a"}, "big": 2 ** 70})
+    await cli.send_msg("P", {"rows": (1, 2, 3), "seen": {"a"}, "big": 2 ** 70})
     await cli.send_msg("U", [{"task": "mean", "state": "done"}])
     await cli.send_msg("e", {"arg": "x=1", "subtask_err": "ValueError: no rows"})
     try:

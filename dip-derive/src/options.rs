@@ -15,6 +15,8 @@ use crate::suggest;
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) krate: CratePath,
+    /// Whether one of them could not be read, and so may be missing below.
+    pub(crate) incomplete: bool,
     pub(crate) fallback: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
     ordered: Option<TokenStream>,
@@ -25,14 +27,14 @@ pub(crate) struct Options {
 }
 
 const KEYS: &[Key] = &[
-    Key { name: "fallback", example: "fallback" },
-    Key { name: "blocking", example: "blocking" },
-    Key { name: "ordered", example: "ordered = \"connection\"" },
-    Key { name: "ack", example: "ack = \"received\"" },
-    Key { name: "group", example: "group = \"worker\"" },
-    Key { name: "spawn", example: "spawn" },
-    Key { name: "no_cancel", example: "no_cancel" },
-    Key { name: "crate", example: "crate = ::path" },
+    Key::new("fallback", "fallback"),
+    Key::new("blocking", "blocking"),
+    Key::new("ordered", "ordered = \"connection\""),
+    Key::new("ack", "ack = \"received\""),
+    Key::new("group", "group = \"worker\""),
+    Key::new("spawn", "spawn"),
+    Key::new("no_cancel", "no_cancel"),
+    Key::new("crate", "crate = ::path"),
 ];
 
 impl Options {
@@ -44,6 +46,7 @@ impl Options {
         };
         let done = list.parse2(tokens);
         errors.ok(done);
+        options.incomplete = !errors.is_empty();
         options
     }
 

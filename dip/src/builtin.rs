@@ -15,15 +15,18 @@
 //! | `0x1d` | [`SetConnectionId`] | 16 bytes; the server takes it itself |
 //!
 //! The generic ones hold any serde type: `Json<Progress>`. A built-in message that no handler takes
-//! is decoded, acknowledged and counted.
+//! is decoded, acknowledged and counted. What is only known at run time is read with [`Any::decode`]
+//! and written with [`encode`].
 
 mod any;
+mod untyped;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use any::Any;
+pub use untyped::encode;
 
 use crate::codec::{
     self, Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype, Record, list,
@@ -155,9 +158,14 @@ newtype!(TaskUpdateV2<T>, Vec<T>; T);
 
 macro_rules! record {
     ($M:ident { $($field:ident),* }) => {
+        impl $M {
+            /// The names of its fields, by index.
+            const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+
         impl Record for $M {
             fn fields(&self) -> impl AsRef<[Option<&str>]> {
-                let fields: [Option<&str>; [$(stringify!($field)),*].len()] =
+                let fields: [Option<&str>; Self::FIELDS.len()] =
                     [$(self.$field.as_deref()),*];
                 fields
             }
@@ -170,24 +178,16 @@ macro_rules! record {
     };
 }
 
+record!(Dict {});
 record!(Header { header });
 record!(SubtaskOut { arg, subtask_out });
 record!(SubtaskError { arg, subtask_err });
-
-impl Record for Dict {
-    fn fields(&self) -> impl AsRef<[Option<&str>]> {
-        []
-    }
-
-    fn from_fields(_: &mut dyn FnMut() -> Option<String>) -> Self {
-        Self {}
-    }
-}
 
 /// The field of a newtype by the codec `C`, instead of the struct.
 #[derive(Debug)]
 pub struct Inner<C>(std::marker::PhantomData<C>);
 
+#[diagnostic::do_not_recommend]
 impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
     fn encode(value: &N, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         C::encode(value.inner(), body)
@@ -202,6 +202,7 @@ impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
 #[derive(Debug)]
 pub enum Updates {}
 
+#[diagnostic::do_not_recommend]
 impl<L, T> Codec<L> for Updates
 where
     L: Newtype<Inner = Vec<T>>,
@@ -212,7 +213,8 @@ where
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        list::decode_elements(b'J', <codec::Json as Codec<T>>::decode, body, limits).map(L::wrap)
+        let decode = |part: Body<'_>, limits: &_| codec::json::decode_charged(&part, limits);
+        list::decode_elements(b'J', decode, body, limits).map(L::wrap)
     }
 }
 
@@ -220,6 +222,7 @@ where
 #[derive(Debug)]
 pub enum SixteenBytes {}
 
+#[diagnostic::do_not_recommend]
 impl Codec<SetConnectionId> for SixteenBytes {
     fn encode(value: &SetConnectionId, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         body.extend_from_slice(value.0.as_bytes());

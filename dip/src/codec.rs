@@ -8,7 +8,7 @@ mod bincode;
 mod body;
 mod default;
 mod error;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod list;
 mod pickle;
@@ -28,7 +28,11 @@ pub use json::Json;
 pub use list::List;
 pub use pickle::Pickle;
 pub use raw::Raw;
+#[doc(hidden)]
+pub use raw::RawField;
 pub use text::Text;
+#[doc(hidden)]
+pub use text::TextField;
 pub use unit::Unit;
 
 /// How values of type `T` are written to and read from a body.
@@ -54,7 +58,8 @@ pub use unit::Unit;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` can't carry `{T}`",
-    label = "`{Self}` can't carry this type"
+    label = "`{Self}` can't carry this type",
+    note = "`bincode`, `json` and `pickle` carry types with `#[derive(serde::Serialize, serde::Deserialize)]`, `list` a newtype of a `Vec` of messages, and a codec of your own what its `impl dip::codec::Codec<T>` names"
 )]
 pub trait Codec<T>: 'static {
     /// Appends `value` to `body`.
@@ -71,6 +76,9 @@ pub trait Codec<T>: 'static {
     /// When the body does not hold a value of this type, or one that is over `limits`.
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError>;
 }
+
+/// How deep values may be nested in formats that come without a limit of their own.
+const DEPTH: usize = 128;
 
 /// What a decoder may spend on one body, and which pickles it reads.
 ///
@@ -93,7 +101,7 @@ impl DecodeLimits {
     /// text.
     pub fn for_body(len: usize) -> Self {
         let decoded_size = len.saturating_mul(48).saturating_add(1 << 20).min(256 << 20);
-        Self { depth: 128, decoded_size, pickle: PicklePolicy::default() }
+        Self { depth: DEPTH, decoded_size, pickle: PicklePolicy::default() }
     }
 }
 

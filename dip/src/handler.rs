@@ -101,7 +101,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "the first argument of a handler is its message",
-    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`"
+    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`; `dip::Unrouted` is what a `#[handler(fallback)]` takes"
 )]
 pub trait Routed: Sized + Send + 'static {
     const ROUTE: Route;
@@ -147,6 +147,7 @@ pub trait Unroutable: Sized + Send + 'static {
     fn never(error: Self::Error) -> Rejection;
 }
 
+#[diagnostic::do_not_recommend]
 impl Unroutable for Unrouted {
     type Reply = ();
     type Error = crate::NoError;
@@ -278,7 +279,7 @@ pub enum Order {
 /// When a message is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ack {
+pub(crate) enum Ack {
     /// When its handler has returned `Ok`.
     #[default]
     Handled,
@@ -294,6 +295,7 @@ pub enum Ack {
 )]
 pub trait Acknowledgement {}
 
+#[diagnostic::do_not_recommend]
 impl Acknowledgement for () {}
 
 /// A handler as registered at link time: what `#[handler]` submits.
@@ -315,6 +317,7 @@ pub struct HandlerEntry {
 #[doc(hidden)]
 impl HandlerEntry {
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "the expansion makes it in place")]
     pub const fn new<M, T, E, S, F: 'static>(
         name: &'static str,
         _function: &F,

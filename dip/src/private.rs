@@ -3,8 +3,10 @@
 pub use inventory;
 pub use std::string::String;
 
+pub use bytes::Bytes;
+
 pub use crate::__claim as claim;
-pub use crate::codec::{DefaultCodec, Undecided};
+pub use crate::codec::{DefaultCodec, RawField, TextField, Undecided};
 pub use crate::handler::{
     Acknowledgement, Argument, HandlerEntry, Message, Order, Request, Running, a_message,
     an_extractor, any_message,

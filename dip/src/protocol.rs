@@ -156,7 +156,7 @@ inventory::collect!(ProtocolEntry);
 /// link.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Claim(u8);
+pub struct Claim(#[expect(dead_code, reason = "a static without a size might share its place")] u8);
 
 impl Claim {
     pub const NEW: Self = Self(1);

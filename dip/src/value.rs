@@ -17,6 +17,8 @@ mod set;
 
 pub use de::from_value;
 pub use dict::Dict;
+#[cfg(feature = "bincode")]
+pub(crate) use fault::Fault;
 pub(crate) use fault::cut;
 pub use int::Int;
 pub use json::NotJson;
@@ -143,6 +145,7 @@ macro_rules! from {
 from! {
     () => |_unit| Self::Null,
     bool => |value| Self::Bool(value),
+    u8 => |value| Self::Int(value.into()),
     i32 => |value| Self::Int(value.into()),
     i64 => |value| Self::Int(value.into()),
     u32 => |value| Self::Int(value.into()),

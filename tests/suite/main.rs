@@ -2,6 +2,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod classic_bodies;
+mod classic_vectors;
+mod client;
 mod command_line;
 mod json_vectors;
 mod pickle_hostile;
@@ -9,5 +12,7 @@ mod pickle_roundtrip;
 mod pickle_vectors;
 mod python_retries;
 mod python_worker;
+mod readme;
+mod registry;
 mod typed_values;
 mod vectors;

@@ -20,6 +20,8 @@ pub(crate) struct Vector {
     pub globals: Vec<String>,
     /// The class of the error.
     pub error: Option<String>,
+    /// How Python prints it, where it is raised while encoding.
+    pub error_repr: Option<String>,
     pub reply_text: Option<String>,
     #[serde(rename = "match")]
     pub matching: Option<String>,

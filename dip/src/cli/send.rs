@@ -7,11 +7,9 @@ use clap::Args;
 use uuid::Uuid;
 
 use super::{Failure, WireArgument};
-use crate::builtin::{
-    Dict, Header, Json, Pickle, Stderr, Stdout, SubtaskError, SubtaskOut, TaskUpdate, TaskUpdateV2,
-};
 use crate::codec::{BodyMut, EncodeError};
-use crate::{Address, Client, Mtype, Protocol, Value, tagged};
+use crate::wire::classic::SET_CONNECTION_ID;
+use crate::{Address, Client, Mtype, builtin, tagged};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
@@ -83,71 +81,16 @@ impl Send {
             .map_err(|error| Failure::Usage(format!("VALUE is not JSON: {error}")))?;
         let value = tagged::from_tagged(&json)
             .map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
-        encode(self.mtype, value)
+        let mtype = Mtype::byte(self.mtype);
+        if !builtin::MTYPES.contains(&self.mtype) || self.mtype == SET_CONNECTION_ID {
+            return Err(Failure::Usage(format!("a message of type {mtype} needs --raw or --hex")));
+        }
+        let mut out = Vec::new();
+        let mut body = BodyMut::new(&mut out, u32::MAX as usize);
+        let encoded = builtin::encode(mtype, &value, &mut body).and_then(|()| body.finish());
+        let refused = |error: EncodeError| Failure::Usage(format!("VALUE: {}", error.text()));
+        encoded.map_err(refused).map(|()| out)
     }
-}
-
-/// The body that the package's client would send for this value.
-fn encode(mtype: u8, value: Value) -> Result<Vec<u8>, Failure> {
-    match (mtype, value) {
-        (b'O', Value::Text(text)) => body_of(&Stdout(text)),
-        (b'E', Value::Text(text)) => body_of(&Stderr(text)),
-        (b'P', value) => body_of(&Pickle(value)),
-        (b'J', value) => body_of(&Json(value)),
-        (b'U', Value::List(items)) => body_of(&TaskUpdate(items)),
-        (b'I', Value::List(items)) => body_of(&TaskUpdateV2(items)),
-        (b'D', Value::Dict(dict)) => {
-            let [] = fields(&dict, [])?;
-            body_of(&Dict {})
-        }
-        (b'H', Value::Dict(dict)) => {
-            let [header] = fields(&dict, ["header"])?;
-            body_of(&Header { header })
-        }
-        (b'o', Value::Dict(dict)) => {
-            let [arg, subtask_out] = fields(&dict, ["arg", "subtask_out"])?;
-            body_of(&SubtaskOut { arg, subtask_out })
-        }
-        (b'e', Value::Dict(dict)) => {
-            let [arg, subtask_err] = fields(&dict, ["arg", "subtask_err"])?;
-            body_of(&SubtaskError { arg, subtask_err })
-        }
-        (b'O' | b'E', _) => Err(Failure::Usage("VALUE: this type carries a text".into())),
-        (b'U' | b'I', _) => Err(Failure::Usage("VALUE: this type carries a list".into())),
-        (b'D' | b'H' | b'o' | b'e', _) => {
-            Err(Failure::Usage("VALUE: this type carries an object of texts".into()))
-        }
-        _ => Err(Failure::Usage("a custom MTYPE needs --raw or --hex".into())),
-    }
-}
-
-fn body_of<M: Protocol>(message: &M) -> Result<Vec<u8>, Failure> {
-    let mut out = Vec::new();
-    let mut body = BodyMut::new(&mut out, u32::MAX as usize);
-    let encoded = message.encode(&mut body).and_then(|()| body.finish());
-    let refused = |error: EncodeError| Failure::Usage(format!("VALUE: {error}"));
-    encoded.map_err(refused).map(|()| out)
-}
-
-/// The texts of these fields; any other field is an error.
-fn fields<const N: usize>(
-    dict: &crate::value::Dict,
-    names: [&str; N],
-) -> Result<[Option<String>; N], Failure> {
-    let known = |key: &Value| key.as_str().is_some_and(|key| names.contains(&key));
-    if let Some((key, _)) = dict.iter().find(|(key, _)| !known(key)) {
-        let text = format!("VALUE: field {key:?} is not one of {names:?}");
-        return Err(Failure::Usage(text));
-    }
-    let mut fields = [const { None }; N];
-    for (field, name) in fields.iter_mut().zip(names) {
-        *field = match dict.get(name) {
-            None => None,
-            Some(Value::Text(text)) => Some(text.clone()),
-            Some(_) => return Err(Failure::Usage(format!("VALUE: field {name:?} is not a text"))),
-        };
-    }
-    Ok(fields)
 }
 
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {

@@ -8,9 +8,10 @@
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, utf8};
 
-/// A struct of `Option<String>` fields: those that are `Some`, each behind its position.
+/// A struct of `Option<String>` fields: those that are `Some`, each behind its position, in the order
+/// they are declared.
 ///
-/// Records may come in any order; of two for one field the last counts, as in Python.
+/// When read, records may come in any order; of two for one field the last counts, as in Python.
 #[derive(Debug)]
 pub enum Fields {}
 
@@ -38,6 +39,7 @@ pub trait Field: Sized {
     fn new(text: Option<String>) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl Field for Option<String> {
     fn get(&self) -> Option<&str> {
         self.as_deref()
@@ -48,18 +50,28 @@ impl Field for Option<String> {
     }
 }
 
+/// Appends the record of one field.
+pub(crate) fn encode_field(
+    index: usize,
+    text: &str,
+    body: &mut BodyMut<'_>,
+) -> Result<(), EncodeError> {
+    let index = u16::try_from(index)
+        .map_err(|_| EncodeError::new("a record has more than 65536 fields"))?;
+    body.extend_from_slice(&index.to_be_bytes());
+    body.prefixed(|part| {
+        part.extend_from_slice(text.as_bytes());
+        Ok(())
+    })
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Record> Codec<T> for Fields {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         for (index, field) in value.fields().as_ref().iter().enumerate() {
-            let Some(text) = field else { continue };
-            let index = u16::try_from(index)
-                .map_err(|_| EncodeError::new("a record has more than 65536 fields"))?;
-            body.extend_from_slice(&index.to_be_bytes());
-            body.prefixed(|part| {
-                part.extend_from_slice(text.as_bytes());
-                Ok(())
-            })?;
+            if let Some(text) = field {
+                encode_field(index, text, body)?;
+            }
         }
         Ok(())
     }

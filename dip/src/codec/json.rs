@@ -40,7 +40,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
-        from_value(read::value(utf8::text(&body)?, limits.decoded_size)?)
+        decode_charged(&body, limits).map(|(value, _)| value)
     }
 }
 
@@ -50,6 +50,15 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     body: &mut BodyMut<'_>,
 ) -> Result<(), EncodeError> {
     write::value(&to_value(value)?, body)
+}
+
+/// Reads a value, and says what of [`DecodeLimits::decoded_size`] it took.
+pub(crate) fn decode_charged<T: DeserializeOwned>(
+    body: &[u8],
+    limits: &DecodeLimits,
+) -> Result<(T, usize), DecodeError> {
+    let (value, size) = read::value(utf8::text(body)?, limits.decoded_size)?;
+    Ok((from_value(value)?, size))
 }
 
 #[cfg(test)]

@@ -21,7 +21,12 @@ impl<L: Newtype<Inner = Vec<T>>, T: Protocol> Codec<L> for List {
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        decode_elements(element_mtype::<T>(), T::decode, body, limits).map(L::wrap)
+        let decode = |part: Body<'_>, limits: &DecodeLimits| {
+            let size = part.len();
+            // What an element of any codec takes on the heap is not known; its body is the measure.
+            Ok((T::decode(part, limits)?, size))
+        };
+        decode_elements(element_mtype::<T>(), decode, body, limits).map(L::wrap)
     }
 }
 
@@ -48,15 +53,17 @@ pub(crate) fn encode_elements<T>(
     Ok(())
 }
 
+/// `decode` also says how many bytes an element takes in memory, apart from its own size.
 pub(crate) fn decode_elements<T>(
     mtype: u8,
-    decode: impl Fn(Body<'_>, &DecodeLimits) -> Result<T, DecodeError>,
+    decode: impl Fn(Body<'_>, &DecodeLimits) -> Result<(T, usize), DecodeError>,
     mut body: Body<'_>,
     limits: &DecodeLimits,
 ) -> Result<Vec<T>, DecodeError> {
     let mut elements = Vec::new();
     // Each element may spend what the ones before it have left over.
     let mut limits = limits.clone();
+    let limit = limits.decoded_size;
     while let Some(&found) = body.first() {
         if found != mtype {
             return Err(DecodeError::new(format!(
@@ -67,13 +74,19 @@ pub(crate) fn decode_elements<T>(
         }
         body.split_to(1)?;
         let len = u32::from_be_bytes(body.read_array().map_err(|_| DecodeError::unpack(4))?);
-        let part = body.split_to(usize::try_from(len).unwrap_or(usize::MAX))?;
-        let spent = size_of::<T>() + part.len();
-        elements.push(decode(part, &limits)?);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let got = body.len();
+        let part = body.split_to(len.min(got))?;
+        let (element, size) = decode(part, &limits)?;
+        // Only now, since Python does not notice: what it makes of the rest is the error it replies.
+        if got < len {
+            return Err(DecodeError::too_short(len, got));
+        }
+        elements.push(element);
         limits.decoded_size = limits
             .decoded_size
-            .checked_sub(spent)
-            .ok_or_else(|| DecodeError::too_large(limits.decoded_size))?;
+            .checked_sub(size_of::<T>() + size)
+            .ok_or_else(|| DecodeError::too_large(limit))?;
     }
     Ok(elements)
 }

@@ -184,3 +184,35 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn pair() -> (Stream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Stream::unix(ours).unwrap(), theirs)
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_quiet_until_the_peer_sends_or_leaves() {
+        let (mut stream, mut peer) = pair();
+        assert!(stream.is_quiet());
+        peer.write_all(b"x").await.unwrap();
+        assert!(!stream.is_quiet());
+        stream.read_u8().await.unwrap();
+        assert!(stream.is_quiet());
+        drop(peer);
+        assert!(!stream.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn a_child_closes_its_copy() {
+        let (mut stream, mut peer) = pair();
+        stream.process += 1;
+        drop(stream);
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+    }
+}

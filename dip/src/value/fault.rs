@@ -14,7 +14,7 @@ const WORDED: usize = 256;
 
 /// Boxed, so that the results of deep recursions stay one word wide.
 #[derive(Debug)]
-pub(super) struct Fault(Box<Inner>);
+pub(crate) struct Fault(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -36,29 +36,37 @@ impl Fault {
         Self(Box::new(Inner { class: None, text, path: Vec::new() }))
     }
 
-    pub(super) fn too_deep(limit: usize) -> Self {
+    pub(crate) fn too_deep(limit: usize) -> Self {
         let mut fault = Self::new(format!("nested deeper than {limit} levels"));
         fault.0.class = Some("RecursionError");
         fault
     }
 
+    /// An error that has its class already, to be given a path.
+    #[cfg(feature = "bincode")]
+    pub(crate) fn of(error: &DecodeError) -> Self {
+        let mut fault = Self::new(error.text().to_owned());
+        fault.0.class = Some(error.class());
+        fault
+    }
+
     /// The value under the key `field` is at fault.
-    pub(super) fn in_field(mut self, field: &str) -> Self {
+    pub(crate) fn in_field(mut self, field: &str) -> Self {
         self.0.path.push(Step::Field(cut(field, QUOTED)));
         self
     }
 
     /// The item at `index` is at fault.
-    pub(super) fn in_item(mut self, index: usize) -> Self {
+    pub(crate) fn in_item(mut self, index: usize) -> Self {
         self.0.path.push(Step::Item(index));
         self
     }
 
-    pub(super) fn into_decode_error(self) -> DecodeError {
+    pub(crate) fn into_decode_error(self) -> DecodeError {
         DecodeError::named(self.0.class.unwrap_or("TypeError"), self.to_string())
     }
 
-    pub(super) fn into_encode_error(self) -> EncodeError {
+    pub(crate) fn into_encode_error(self) -> EncodeError {
         EncodeError::named(self.0.class.unwrap_or("TypeError"), self.to_string())
     }
 

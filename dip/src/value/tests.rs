@@ -289,9 +289,12 @@ fn json_of_others_is_plain_json() {
 #[cfg(feature = "bincode")]
 #[test]
 fn formats_that_do_not_describe_themselves_lose_nothing() {
-    let config = bincode::config::standard();
-    let bytes = bincode::serde::encode_to_vec(carrier(), config).unwrap();
-    let (back, _) = bincode::serde::decode_from_slice::<Carrier, _>(&bytes, config).unwrap();
+    use crate::codec::{Bincode, Body, BodyMut, Codec, DecodeLimits};
+
+    let mut bytes = Vec::new();
+    Bincode::encode(&carrier(), &mut BodyMut::new(&mut bytes, 1 << 20)).unwrap();
+    let limits = DecodeLimits::for_body(bytes.len());
+    let back: Carrier = Bincode::decode(Body::from(&*bytes), &limits).unwrap();
     assert_eq!(back, carrier());
 }
 

@@ -17,8 +17,8 @@ const DICT: usize = 128;
 /// What an entry takes apart from key and value: its hash and its place in the table.
 const ENTRY: usize = 24;
 
-/// The value that `text` spells. It may take at most `limit` bytes in memory.
-pub(super) fn value(text: &str, limit: usize) -> Result<Value, DecodeError> {
+/// The value that `text` spells, and how many bytes it takes in memory: at most `limit`.
+pub(super) fn value(text: &str, limit: usize) -> Result<(Value, usize), DecodeError> {
     let mut reader = Reader { text, at: 0, limit, left: limit };
     if text.starts_with('\u{feff}') {
         return Err(reader.malformed("Unexpected UTF-8 BOM (decode using utf-8-sig)", 0));
@@ -27,7 +27,7 @@ pub(super) fn value(text: &str, limit: usize) -> Result<Value, DecodeError> {
     let value = reader.value()?;
     reader.skip_space();
     match reader.peek() {
-        None => Ok(value),
+        None => Ok((value, limit - reader.left)),
         Some(_) => Err(reader.malformed("Extra data", reader.at)),
     }
 }

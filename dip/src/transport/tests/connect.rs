@@ -30,7 +30,7 @@ async fn pair() -> (tempfile::TempDir, Stream, Stream) {
     let directory = directory();
     let mut listener = bind(&directory.path().join("run.sock")).await.unwrap();
     let client = dial(&listener.local_addr().clone()).await.unwrap();
-    let server = listener.accept().await;
+    let server = accept(&mut listener).await;
     (directory, client, server)
 }
 
@@ -138,7 +138,7 @@ async fn another_user_that_gets_past_the_mode_is_refused_by_its_credentials() {
     // The mode is wide because of the second user; the first is still not welcome.
     let mut listener = bind_for(&path, Access::uids([NOBODY - 1])).await.unwrap();
     let mut client = Actor::start_as(NOBODY, "connect", &path);
-    let stream = listener.accept().await;
+    let stream = accept(&mut listener).await;
     let refusal = listener.admit(&stream).unwrap_err().to_string();
     assert!(refusal.contains("uid 65534 may not connect to this server of uid 0"), "{refusal}");
     assert!(refusal.contains("access = Access::uids([65534])"), "{refusal}");

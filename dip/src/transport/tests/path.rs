@@ -66,7 +66,7 @@ async fn the_path_of_a_killed_owner_is_taken_over() {
     let mut listener = bind(&path).await.unwrap();
     let address = listener.local_addr().clone();
     dial(&address).await.unwrap();
-    listener.accept().await;
+    accept(&mut listener).await;
 }
 
 #[tokio::test]
