@@ -5,26 +5,26 @@ import asyncio
 import worker
 
 
-async def follow(address, id, keys, updates, attempts):
+async def follow(address, id, updates, attempts):
     client = worker.client(address, id=id, timeout=2)
     loop = asyncio.get_running_loop()
     begin = loop.time()
 
     async def report(key):
         log = []
-        for state, asks in enumerate(updates):
+        for state, asks in enumerate(updates[key]):
             await asyncio.sleep(begin + 2 * state - loop.time())
-            for _ in range(attempts):
-                update = [{"key": key, "state": state, "asks": asks}]
-                ended = await worker.outcome(client.send_msg("U", update))
-                log.append([state, ended])
+            for attempt in range(1, attempts + 1):
+                update = {"key": key, "state": state, "attempt": attempt, "asks": asks}
+                ended = await worker.outcome(client.send_msg("U", [update]))
+                log.append([state, attempt, ended])
                 if not ended.startswith("ReadTimeout"):
                     break
         return log
 
-    logs = await asyncio.gather(*(report(key) for key in keys))
+    logs = await asyncio.gather(*(report(key) for key in updates))
     client.quit()
-    return dict(zip(keys, logs))
+    return dict(zip(updates, logs))
 
 
 worker.main(follow)

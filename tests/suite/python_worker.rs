@@ -32,16 +32,18 @@ async fn send_with(python: &Python, input: serde_json::Value) -> Vec<String> {
     python.run("send.py", &input, Duration::from_secs(60)).await
 }
 
-/// What the handlers were given, and the id its sender claimed.
+/// What a handler was given, and the id that its sender claimed.
+type Received = (Option<Uuid>, Any);
+
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<(Option<Uuid>, Any)>>>);
+struct Log(Arc<Mutex<Vec<Received>>>);
 
 impl Log {
     fn add(&self, peer: &Peer, message: Any) {
         self.0.lock().unwrap().push((peer.client_id(), message));
     }
 
-    fn take(&self) -> Vec<(Option<Uuid>, Any)> {
+    fn take(&self) -> Vec<Received> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
