@@ -20,8 +20,8 @@ use crate::process;
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
 /// Prints the version; the package needs 3.8.
-const VERSION: &str = "import sys; print('%d.%d' % sys.version_info[:2]); \
-                       sys.exit(sys.version_info < (3, 8))";
+const VERSION: &str = "import sys; version = '%d.%d' % sys.version_info[:2]; print(version); \
+                       sys.exit('this is ' + version if sys.version_info < (3, 8) else 0)";
 
 /// An interpreter that can import the package.
 #[derive(Debug)]
