@@ -22,8 +22,6 @@ pub(crate) struct Options {
     ordered: Option<TokenStream>,
     ack: Option<Ack>,
     group: Option<LitStr>,
-    spawn: Option<Ident>,
-    no_cancel: Option<Ident>,
 }
 
 const KEYS: &[Key] = &[
@@ -32,8 +30,6 @@ const KEYS: &[Key] = &[
     Key::new("ordered", "ordered = \"connection\""),
     Key::new("ack", "ack = \"received\""),
     Key::new("group", "group = \"worker\""),
-    Key::new("spawn", "spawn"),
-    Key::new("no_cancel", "no_cancel"),
     Key::new("crate", "crate = ::path"),
 ];
 
@@ -57,8 +53,6 @@ impl Options {
             "ordered" => entry.put(&mut self.ordered, order(entry)?),
             "ack" => entry.put(&mut self.ack, Ack::of(entry)?),
             "group" => entry.set(&mut self.group),
-            "spawn" => entry.flag(&mut self.spawn),
-            "no_cancel" => entry.flag(&mut self.no_cancel),
             _ => entry.set_path(&mut self.krate.0),
         }
     }
@@ -72,9 +66,7 @@ impl Options {
             .filter(|ack| ack.early)
             .map(|ack| quote_spanned!(at(ack.span)=> .acknowledged_when_received(#message)));
         let group = self.group.as_ref().map(|group| quote!(.group(#group)));
-        let spawn = self.spawn.as_ref().map(|_| quote!(.spawn()));
-        let no_cancel = self.no_cancel.as_ref().map(|_| quote!(.no_cancel()));
-        quote!(#ordered #ack #group #spawn #no_cancel)
+        quote!(#ordered #ack #group)
     }
 }
 

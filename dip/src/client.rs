@@ -39,7 +39,7 @@ use crate::value::{Value, to_value};
 /// let client = dip::Client::connect("/tmp/run.sock").await?;
 /// client.send(&Stdout("hello".into())).await?;
 /// client.send_json(&serde_json::json!({"done": 3, "of": 10})).await?;
-/// client.close().await;
+/// client.close().await?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -288,7 +288,8 @@ mod tests {
         let child = in_a_child(&client);
         let error = child.send_raw(b'O', "x").await.unwrap_err();
         assert!(matches!(error, CallError::NotSent(Reason::Forked)), "{error:?}");
-        child.close().await;
+        let error = child.close().await.unwrap_err();
+        assert!(matches!(error, Error::NotSent(Reason::Forked)), "{error}");
         assert!(!client.0.pool.is_closed());
 
         let (server, _) = listener.accept().await.unwrap();

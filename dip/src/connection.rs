@@ -13,20 +13,29 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
 use crate::codec::{Body, DecodeLimits};
 use crate::dispatch::{Answer, Dispatched, Lane, Running, Sender, unknown};
+use crate::limits;
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
 use crate::reply::{Code, Rejection};
-use crate::server::{CloseReason, MEMORY_UNIT, Server, Stage};
-use crate::session::classic::{Admission, Event, Overdue, Session};
+use crate::server::{CloseReason, Memory, Server, Stage};
+use crate::session::classic::{Admission, Event, LATE, Overdue, Session};
 use crate::wire::classic::SET_CONNECTION_ID;
 
 /// Replies that wait to be written, in bytes, before no further message is taken in hand.
 const MAX_OUTPUT: usize = 64 << 10;
+
+/// Replies that are written before the next handler runs. They wait for each other up to here, as
+/// one write costs more than the handlers of many small messages.
+const BATCH: usize = 256;
+
+/// How long handlers may follow each other before somebody looks for bytes to read.
+const WATCH: Duration = Duration::from_millis(50);
 
 /// How long a peer may take to read the last word before the connection is closed.
 const LINGER: Duration = Duration::from_secs(1);
@@ -40,6 +49,8 @@ pub(crate) struct Connection<S> {
     session: Session,
     in_hand: Option<InHand>,
     input: Input,
+    /// Nobody has looked for bytes to read since.
+    unwatched: Option<Instant>,
     /// The peer has taken no byte since.
     stalled: Option<Instant>,
     unwritable: bool,
@@ -82,11 +93,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Self {
             session: Session::new(server.limits(), Instant::now()),
             peer: Peer::new(connected.clone(), None),
-            memory: Memory { permits: server.memory(), held: None },
-            queue: Arc::new(Semaphore::new(server.limits().queued_messages)),
+            memory: Memory::new(server.memory()),
+            queue: Arc::new(Semaphore::new(
+                server.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
+            )),
             lane: Lane::default(),
             in_hand: None,
             input: Input::Open,
+            unwatched: None,
             stalled: None,
             unwritable: false,
             draining: false,
@@ -144,15 +158,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             };
             match turn {
                 Turn::Handled(answer) => {
+                    self.look_before_late_reply().await;
                     if let Some(done) = self.in_hand.take() {
                         self.reply(done.mtype, done.bytes, done.started, &answer);
                     }
+                    // Handlers that are ready at once would keep others from running.
+                    coop::consume_budget().await;
                 }
                 Turn::Wrote | Turn::Read => {}
                 Turn::Timer => self.check_time(),
                 Turn::Draining => self.draining = true,
                 Turn::Evicted => {
-                    self.close(CloseReason::Evicted, "too many connections say nothing")
+                    evicted = None;
+                    self.close(CloseReason::Evicted, Some("too many connections say nothing"));
                 }
                 Turn::Closed => {
                     self.abort();
@@ -193,13 +211,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if mtype == SET_CONNECTION_ID {
             let limits = DecodeLimits::for_body(body.len());
             let id = SetConnectionId::decode(Body::from(body), &limits);
-            return Dispatched::Done(match id {
-                Ok(SetConnectionId(id)) => {
-                    self.peer = Peer::new(self.connected.clone(), Some(id));
-                    Ok(())
-                }
-                Err(error) => Err(Rejection::from_decode(&error)),
+            let answer = id.map_err(|error| Rejection::from_decode(&error)).map(|id| {
+                self.peer = Peer::new(self.connected.clone(), Some(id.0));
             });
+            if let Some(to) = self.server.routes().byte(mtype) {
+                to.counters.count.fetch_add(1, Relaxed);
+                to.counters.ended(&answer);
+            }
+            return Dispatched::Done(answer);
         }
         let Self { server, peer, queue, lane, .. } = &*self;
         Sender { server, peer, queue, lane }.dispatch(mtype, body)
@@ -225,14 +244,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         let outcome = match answer {
+            _ if !written => "late",
             Ok(()) => "ok",
             Err(rejection) => rejection.class(),
         };
-        tracing::debug!(target: "dip::message", peer, mtype, name, bytes, ?took, outcome, written);
+        tracing::debug!(target: "dip::message", peer, mtype, name, bytes, ?took, outcome);
+    }
+
+    /// A handler may have kept this thread busy, and with it the only reader of the stream. Before a
+    /// reply that could be late is written, what has arrived by now has to be known.
+    async fn look_before_late_reply(&mut self) {
+        if self.in_hand.as_ref().is_none_or(|in_hand| in_hand.started.elapsed() <= LATE) {
+            return;
+        }
+        // The runtime learns what has arrived when this task lets go of the thread.
+        tokio::task::yield_now().await;
+        poll_fn(|cx| Poll::Ready(_ = self.poll_read(cx))).await;
     }
 
     /// Polls the handler, then writes, then reads.
     fn poll_turn(&mut self, cx: &mut task::Context<'_>) -> Poll<Turn> {
+        let now = Instant::now();
+        let unwatched = now.saturating_duration_since(*self.unwatched.get_or_insert(now));
+        if self.session.output().len() >= BATCH || unwatched > WATCH {
+            if self.poll_write(cx).is_ready() {
+                return Poll::Ready(Turn::Wrote);
+            }
+            if self.poll_read(cx).is_ready() {
+                return Poll::Ready(Turn::Read);
+            }
+        }
         if let Some(in_hand) = &mut self.in_hand
             && let Poll::Ready(answer) = in_hand.running.as_mut().poll(cx)
         {
@@ -261,7 +302,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             // What was received before is still handled.
             Poll::Ready(_) => {
-                self.unwritable = true;
+                self.give_up_writing();
                 Poll::Ready(())
             }
             Poll::Pending => {
@@ -271,31 +312,50 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    fn give_up_writing(&mut self) {
+        self.unwritable = true;
+        self.stalled = None;
+    }
+
+    /// Whether the stream is read. While a message is in hand it is, also when the server stops: its
+    /// reply may turn out to be late.
+    fn reads(&mut self) -> bool {
+        self.input == Input::Open
+            && (!self.draining || self.in_hand.is_some())
+            && self.session.output().len() < MAX_OUTPUT
+    }
+
+    /// Reads what there is: not only what is handled next, so that the time at which it came is known.
     fn poll_read(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
-        let welcome = self.input == Input::Open && !self.draining;
-        if !welcome || !self.session.wants_input() || self.session.output().len() >= MAX_OUTPUT {
-            return Poll::Pending;
-        }
-        let read = pin!(self.stream.read_buf(self.session.input())).poll(cx);
-        match read {
-            Poll::Pending => {
-                self.session.drained();
-                return Poll::Pending;
+        let mut progress = Poll::Pending;
+        while self.reads() && self.session.wants_input() {
+            if self.unwatched.take().is_some_and(|since| since.elapsed() > LATE) {
+                self.session.lost_sight();
             }
-            Poll::Ready(Ok(0)) => self.input = Input::Ended,
-            Poll::Ready(Err(_)) => self.input = Input::Broken,
-            Poll::Ready(Ok(read)) => {
-                self.session.received(read, Instant::now(), &Known(&self.server));
-                let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
-                if !self.memory.hold(self.session.buffered() + in_hand) {
-                    self.close(
-                        CloseReason::OutOfMemory,
-                        "the server holds as many bytes as it may",
-                    );
+            match pin!(self.stream.read_buf(self.session.input())).poll(cx) {
+                Poll::Pending => {
+                    // Without budget nobody has looked.
+                    if coop::has_budget_remaining() {
+                        self.session.drained();
+                    }
+                    return progress;
                 }
+                Poll::Ready(Ok(0)) => self.input = Input::Ended,
+                Poll::Ready(Err(_)) => self.input = Input::Broken,
+                Poll::Ready(Ok(read)) => self.received(read),
             }
+            progress = Poll::Ready(());
         }
-        Poll::Ready(())
+        progress
+    }
+
+    fn received(&mut self, bytes: usize) {
+        self.session.received(bytes, Instant::now(), &Known(&self.server));
+        let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
+        if !self.memory.hold(self.session.buffered() + in_hand) {
+            let last_word = "the server holds as many bytes as it may";
+            self.close(CloseReason::OutOfMemory, Some(last_word));
+        }
     }
 
     /// Why the connection is at its end, once nothing is left to do.
@@ -317,46 +377,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&mut self) -> Option<Instant> {
+        let reads = self.reads();
         let limits = self.server.limits();
-        let handler = self.in_hand.as_ref().map(|in_hand| in_hand.started + limits.handler_cap);
-        let write = self.stalled.map(|since| since + limits.write);
-        let waits = self.input == Input::Open && !self.draining;
-        let session = self.session.next_timeout().filter(|_| waits);
+        let handler =
+            self.in_hand.as_ref().map(|in_hand| limits::end(in_hand.started, limits.handler_cap));
+        let write = self.stalled.map(|since| limits::end(since, limits.write));
+        let session = self.session.next_timeout().filter(|_| reads);
         [handler, write, session].into_iter().flatten().min()
     }
 
     fn check_time(&mut self) {
-        let (now, limits) = (Instant::now(), self.server.limits());
-        if self.stalled.is_some_and(|since| now >= since + limits.write) {
-            self.unwritable = true;
-            return self.close(CloseReason::SlowConsumer, "");
+        let (now, reads) = (Instant::now(), self.reads());
+        let (cap, write) = (self.server.limits().handler_cap, self.server.limits().write);
+        if self.stalled.is_some_and(|since| now >= limits::end(since, write)) {
+            self.give_up_writing();
+            self.close(CloseReason::SlowConsumer, None);
         }
-        let cap = limits.handler_cap;
-        if let Some(late) = self.in_hand.take_if(|in_hand| now >= in_hand.started + cap) {
+        let over = |in_hand: &mut InHand| now >= limits::end(in_hand.started, cap);
+        if let Some(late) = self.in_hand.take_if(over) {
             let text = format!("the handler was stopped after {cap:?}");
             let rejection = Rejection::of(Code::Deadline, "TimeoutError", text);
             self.reply(late.mtype, late.bytes, late.started, &Err(rejection));
         }
-        let waits = self.input == Input::Open && !self.draining;
-        match self.session.overdue(now).filter(|_| waits) {
-            None => {}
-            Some(Overdue::Handshake) => {
-                self.close(CloseReason::HandshakeTimeout, "no frame in time")
-            }
-            Some(Overdue::Frame) => {
-                self.close(CloseReason::FrameTimeout, "the frame took too long")
-            }
-            Some(Overdue::Progress) => {
-                self.close(CloseReason::TooSlow, "the frame came too slowly")
-            }
-        }
+        let (reason, last_word) = match self.session.overdue(now).filter(|_| reads) {
+            None => return,
+            Some(Overdue::Handshake) => (CloseReason::HandshakeTimeout, "no frame in time"),
+            Some(Overdue::Frame) => (CloseReason::FrameTimeout, "the frame took too long"),
+            Some(Overdue::Progress) => (CloseReason::TooSlow, "the frame came too slowly"),
+        };
+        self.close(reason, Some(last_word));
     }
 
-    fn close(&mut self, reason: CloseReason, last_word: &str) {
+    fn close(&mut self, reason: CloseReason, last_word: Option<&str>) {
         if self.closing.is_none() {
             self.closing = Some(reason);
-            self.session.close(&Rejection::of(Code::Denied, "ConnectionError", last_word));
+            let last_word =
+                last_word.map(|text| Rejection::of(Code::Denied, "ConnectionError", text));
+            self.session.close(last_word);
         }
     }
 
@@ -403,35 +461,8 @@ impl Admission for Known<'_> {
         let limits = self.0.limits();
         match self.0.routes().byte(mtype) {
             Some(to) => Ok(to.max_len(limits)),
-            None if self.0.routes().fallback().is_some() => Ok(limits.max_message.0),
+            None if self.0.routes().fallback(mtype).is_some() => Ok(limits.max_message.0),
             None => Err(unknown(mtype)),
         }
-    }
-}
-
-/// What a connection holds of the memory of its server.
-struct Memory {
-    permits: Arc<Semaphore>,
-    held: Option<OwnedSemaphorePermit>,
-}
-
-impl Memory {
-    /// Holds permits for `bytes`, if there are that many; small connections are free.
-    fn hold(&mut self, bytes: usize) -> bool {
-        let wanted = if bytes <= MAX_OUTPUT { 0 } else { bytes.div_ceil(MEMORY_UNIT) };
-        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        if wanted <= held {
-            if let Some(permit) = &mut self.held {
-                drop(permit.split(held - wanted));
-            }
-            return true;
-        }
-        let Ok(missing) = u32::try_from(wanted - held) else { return false };
-        let Ok(more) = self.permits.clone().try_acquire_many_owned(missing) else { return false };
-        match &mut self.held {
-            Some(permit) => permit.merge(more),
-            None => self.held = Some(more),
-        }
-        true
     }
 }

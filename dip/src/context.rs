@@ -127,7 +127,8 @@ impl Context {
     }
 
     /// When the handler is stopped and the sender told so. A blocking handler cannot be stopped; it
-    /// runs on unheard.
+    /// runs on unheard. One whose message was acknowledged when it was received, and that had to
+    /// wait for others, may run longer.
     pub fn deadline(&self) -> Instant {
         self.0.deadline
     }

@@ -1,25 +1,27 @@
 //! One message, from its body to the outcome of its handler.
 
 use std::any::Any;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedMutexGuard, Semaphore};
+use tokio::task::coop::unconstrained;
 
 use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
-use crate::handler::{Ack, HandlerEntry, Order, Outcome, Request, Work};
+use crate::handler::{Ack, HandlerEntry, Order, Request};
+use crate::limits;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection};
-use crate::server::{Server, Unhandled};
+use crate::reply::{self, Code, Outcome, Rejection, Work};
+use crate::server::{Blocking, MEMORY_UNIT, Server, Unhandled};
 
 /// What is to be answered.
 pub(crate) type Answer = Result<(), Rejection>;
@@ -51,11 +53,11 @@ impl Sender<'_> {
     pub(crate) fn dispatch(&self, mtype: u8, body: Bytes) -> Dispatched {
         let routes = self.server.routes();
         match routes.byte(mtype) {
-            Some(to) => match to.handler.or(routes.fallback()) {
+            Some(to) => match to.handler.or(routes.fallback(mtype)) {
                 Some(handler) => self.start(handler, Some(to), mtype, body),
                 None => Dispatched::Done(self.unhandled(to, body)),
             },
-            None => match routes.fallback() {
+            None => match routes.fallback(mtype) {
                 Some(handler) => self.start(handler, None, mtype, body),
                 None => Dispatched::Done(Err(unknown(mtype))),
             },
@@ -91,8 +93,9 @@ impl Sender<'_> {
         body: Bytes,
     ) -> Dispatched {
         let count = Count::new(to);
-        let limits = self.decode_limits(body.len());
-        let deadline = Instant::now() + self.server.limits().handler_cap;
+        let (len, limits) = (body.len(), self.decode_limits(body.len()));
+        let cap = self.server.limits().handler_cap;
+        let deadline = limits::end(Instant::now(), cap);
         let context =
             Context::new(Mtype::byte(mtype), self.peer.clone(), deadline, self.server.clone());
         let request = Request { body: Body::from(body), limits: &limits, context: &context };
@@ -100,42 +103,45 @@ impl Sender<'_> {
             Ok(running) => running,
             Err(rejection) => return Dispatched::Done(count.end(Err(rejection))),
         };
-        let Ok(permit) = self.server.running().try_acquire_owned() else {
-            let text = "the server runs as many handlers as it may";
-            let rejection = Rejection::of(Code::Overloaded, "ConnectionError", text);
-            return Dispatched::Done(count.end(Err(rejection)));
-        };
-        let lane = handler.order.map(|order| match order {
+        let mut turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
             Order::Client => self.server.lanes().of_client(self.peer.client_id()),
             Order::Server => self.server.lanes().of_server(),
-        });
-        let blocking = self.server.blocking();
-        let name = handler.name;
-        let work = async move {
-            let _permit = permit;
-            let _turn = match lane {
-                Some(lane) => Some(lane.lock_owned().await),
-                None => None,
-            };
-            let outcome = match running.0 {
-                Work::Future(future) => Guarded { future: Some(future), name }.await,
-                Work::Blocking(function) => blocking.run(function, name).await,
-            };
-            count.end(outcome.map(drop))
-        };
+        }));
+        let (blocking, running_handlers) = (self.server.blocking(), self.server.running());
+        let run = move |hold| run(running, blocking, hold, handler.name);
         match handler.ack {
-            Ack::Handled => Dispatched::Running(Box::pin(work)),
+            Ack::Handled => {
+                let Ok(permit) = running_handlers.try_acquire_owned() else {
+                    let why = overloaded("the server runs as many handlers as it may");
+                    return Dispatched::Done(count.end(Err(why)));
+                };
+                Dispatched::Running(Box::pin(async move {
+                    let turn = turn.come().await;
+                    count.end(run(Box::new((turn, permit))).await.map(drop))
+                }))
+            }
             Ack::Received => {
+                // What waits unanswered is not in the hands of its connection any more.
+                let units = u32::try_from(len / MEMORY_UNIT).unwrap_or(u32::MAX);
+                let Ok(memory) = self.server.memory().try_acquire_many_owned(units) else {
+                    let why = overloaded("the server holds as many bytes as it may");
+                    return Dispatched::Done(count.end(Err(why)));
+                };
                 let (server, queue) = (self.server.clone(), self.queue.clone());
                 Dispatched::Running(Box::pin(async move {
-                    // The queue is never closed.
-                    if let Ok(place) = queue.acquire_owned().await {
-                        server.spawn(deadline, async move {
-                            let _place = place;
-                            _ = work.await;
-                        });
-                    }
+                    // Neither semaphore is ever closed.
+                    let Ok(place) = queue.acquire_owned().await else { return Ok(()) };
+                    // Tasks do not begin in the order in which they are spawned.
+                    turn.queue_up().await;
+                    server.spawn(async move {
+                        let turn = turn.come().await;
+                        let Ok(permit) = running_handlers.acquire_owned().await else { return };
+                        let hold = Box::new((turn, permit, place, memory));
+                        if let Ok(outcome) = tokio::time::timeout(cap, run(hold)).await {
+                            _ = count.end(outcome.map(drop));
+                        }
+                    });
                     Ok(())
                 }))
             }
@@ -145,6 +151,66 @@ impl Sender<'_> {
     fn decode_limits(&self, len: usize) -> DecodeLimits {
         DecodeLimits { pickle: self.server.limits().pickle, ..DecodeLimits::for_body(len) }
     }
+}
+
+/// Runs a handler. `hold` is let go when its code has come to an end: a thread cannot be stopped, and
+/// runs on when this future is dropped.
+async fn run(
+    running: reply::Running,
+    blocking: Blocking,
+    hold: Hold,
+    name: &'static str,
+) -> Outcome {
+    match running.0 {
+        Work::Future(future) => {
+            let _hold = hold;
+            Guarded { future: Some(future), name }.await
+        }
+        Work::Blocking(function) => blocking.run(function, hold, name).await,
+    }
+}
+
+/// What a handler keeps from others while it runs: its turn in a lane, its permits.
+pub(crate) type Hold = Box<dyn Any + Send>;
+
+/// A turn in a lane. Its place is taken at the first poll of either function.
+enum Turn {
+    /// There is no lane to wait in.
+    Free,
+    Waiting(Pin<Box<dyn Future<Output = OwnedMutexGuard<()>> + Send>>),
+    Come(OwnedMutexGuard<()>),
+}
+
+impl Turn {
+    fn of(lane: Option<Lane>) -> Self {
+        lane.map_or(Self::Free, |lane| Self::Waiting(Box::pin(lane.lock_owned())))
+    }
+
+    /// Takes the place, without waiting for the turn.
+    async fn queue_up(&mut self) {
+        poll_fn(|cx| {
+            if let Self::Waiting(lock) = self {
+                // A task that has used up its time is told to come again, and gets no place.
+                if let Poll::Ready(guard) = pin!(unconstrained(lock)).poll(cx) {
+                    *self = Self::Come(guard);
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    async fn come(self) -> Option<OwnedMutexGuard<()>> {
+        match self {
+            Self::Free => None,
+            Self::Waiting(lock) => Some(lock.await),
+            Self::Come(guard) => Some(guard),
+        }
+    }
+}
+
+fn overloaded(text: &str) -> Rejection {
+    Rejection::of(Code::Overloaded, "ConnectionError", text)
 }
 
 /// The answer to a type that nobody knows; the text is that of the Python package.

@@ -1,12 +1,19 @@
 //! What a server accepts before it says no: every number of it in one place.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::codec::PicklePolicy;
 
 /// The longest encoded reply that a handler may produce.
 pub(crate) const MAX_REPLY: usize = 16 << 20;
+
+/// When a time that began at `start` is over. `Duration::MAX` means that it never is.
+pub(crate) fn end(start: Instant, limit: Duration) -> Instant {
+    // Whoever waits longer than this does not wait for dip.
+    const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+    start + limit.min(NEVER)
+}
 
 /// A number of bytes: `65_536`, `"64 KiB"`, `"16 MiB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,9 +112,9 @@ macro_rules! limits {
                 }
             )+
 
-            /// The name of each limit: a test goes through them.
-            #[cfg(test)]
-            pub(crate) const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+            /// The name of each limit, for a test that goes through them.
+            #[doc(hidden)]
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
         }
     };
 }
@@ -118,10 +125,11 @@ limits! {
     /// The longest body of the built-in `O`, `E`, `P`, `J`, `U` and `I`, which Python peers send in
     /// any length: 64 MiB.
     max_builtin_message: impl Into<ByteSize> => ByteSize = ByteSize(64 << 20),
-    /// What all bodies under way may take together, received and decoded, in bytes: 512 MiB.
+    /// What all bodies under way may take together, as they were received, in bytes: 512 MiB. The
+    /// first 64 KiB of a connection are free.
     memory: impl Into<ByteSize> => ByteSize = ByteSize(512 << 20),
-    /// How many connections there may be: 4096, or what the process may open less 64 when that is
-    /// fewer.
+    /// How many connections there may be: 4096, or what the process may open less 64 (but at least
+    /// half of it) when that is fewer.
     connections: usize => usize = 4096,
     /// How many connections may be without one complete frame: 64. The oldest above it goes, none
     /// younger than a second.
@@ -139,7 +147,8 @@ limits! {
     /// How many acknowledged messages of one connection may wait for their handler
     /// (`ack = "received"`): 256.
     queued_messages: usize => usize = 256,
-    /// How long a handler may run before it is stopped and its sender told: 45 s.
+    /// How long a handler may run before it is stopped and its sender told: 45 s. Time spent waiting
+    /// in a lane counts, but for messages that are acknowledged when they are received.
     handler_cap: Duration => Duration = Duration::from_secs(45),
     /// How long a peer may accept no byte of its replies: 10 s.
     write: Duration => Duration = Duration::from_secs(10),

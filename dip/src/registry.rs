@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::builtin::SetConnectionId;
 use crate::context::States;
 use crate::error::Fault;
 use crate::handler::{HandlerEntry, Route};
 use crate::limits::Limits;
 use crate::mtype::Mtype;
-use crate::protocol::ProtocolEntry;
+use crate::protocol::{Protocol, ProtocolEntry};
 use crate::reply::Rejection;
 
 /// Which handlers a server has.
@@ -106,6 +107,13 @@ impl Router {
             } else {
                 handlers.insert(entry.route, entry);
             }
+            if entry.route == Route::One(SetConnectionId::MTYPE) {
+                let name = entry.name;
+                faults.push(Fault::new(
+                    format!("`{name}` would never run, the server takes `SetConnectionId` itself: take `Peer`, its `client_id` is what the connection claims"),
+                    entry.at,
+                ));
+            }
             for state in entry.needs.iter().copied().flatten() {
                 if !states.has((state.id)()) {
                     let (name, state) = (entry.name, (state.name)());
@@ -145,6 +153,13 @@ fn two_handlers(first: &HandlerEntry, second: &HandlerEntry) -> Fault {
 fn protocols(faults: &mut Vec<Fault>) -> HashMap<Mtype, &'static ProtocolEntry> {
     let mut known: HashMap<Mtype, &'static ProtocolEntry> = HashMap::new();
     for entry in inventory::iter::<ProtocolEntry> {
+        if entry.mtype.as_byte().is_some_and(|byte| RESERVED.contains(&byte)) {
+            let (mtype, name) = (entry.mtype, (entry.name)());
+            let what = format!(
+                "`{name}` has the mtype {mtype}, which opens the native wire: choose another"
+            );
+            faults.push(Fault::new(what, entry.at));
+        }
         let Some(other) = known.get(&entry.mtype) else {
             known.insert(entry.mtype, entry);
             continue;
@@ -193,6 +208,9 @@ fn takes_builtin(entry: &ProtocolEntry, builtin: &ProtocolEntry) -> Fault {
     )
 }
 
+/// The mtypes of the frames that open the native wire.
+const RESERVED: [u8; 2] = [5, 6];
+
 /// The checked router: what happens to a message of each type.
 pub(crate) struct Routes {
     bytes: Vec<Option<Arc<Destination>>>,
@@ -233,7 +251,7 @@ impl Routes {
         handlers: &HashMap<Route, &'static HandlerEntry>,
     ) -> Self {
         let any = handlers.get(&Route::Any).copied();
-        let fallback = any.or(handlers.get(&Route::Fallback).copied());
+        let fallback = handlers.get(&Route::Fallback).copied().or(any);
         let mut routes = Self { bytes: vec![None; 256], named: HashMap::new(), fallback };
         for (mtype, protocol) in protocols {
             let own = handlers.get(&Route::One(*mtype)).copied();
@@ -261,9 +279,10 @@ impl Routes {
         }
     }
 
-    /// The handler of what has no other.
-    pub(crate) fn fallback(&self) -> Option<&'static HandlerEntry> {
-        self.fallback
+    /// The handler of what has no other. A frame that opens the native wire is no message: its
+    /// sender has to be told that nobody knows it.
+    pub(crate) fn fallback(&self, mtype: u8) -> Option<&'static HandlerEntry> {
+        self.fallback.filter(|_| !RESERVED.contains(&mtype))
     }
 
     /// All destinations, byte types first.

@@ -5,6 +5,7 @@ mod blocking;
 mod builder;
 mod incomplete;
 mod lanes;
+mod memory;
 mod signals;
 mod stats;
 
@@ -13,7 +14,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
 
 use tokio::sync::{Semaphore, watch};
 
@@ -25,6 +25,7 @@ pub use stats::{CloseReason, Stats, TypeStats};
 pub(crate) use blocking::Blocking;
 pub(crate) use incomplete::Incomplete;
 pub(crate) use lanes::Lanes;
+pub(crate) use memory::{MEMORY_UNIT, Memory};
 pub(crate) use stats::Totals;
 
 use crate::context::{Context, FromContext, States};
@@ -171,13 +172,12 @@ impl Server {
         PeerId(self.0.next_peer.fetch_add(1, Relaxed))
     }
 
-    /// Runs a handler that no connection waits for, until `deadline` or the end of the server.
-    pub(crate) fn spawn(&self, deadline: Instant, work: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a handler that no connection waits for, until the end of the server.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut stage = self.stage();
         tokio::spawn(async move {
             tokio::select! {
                 () = work => {}
-                () = tokio::time::sleep_until(deadline.into()) => {}
                 _ = stage.wait_for(|stage| *stage == Stage::Closed) => {}
             }
             // The drain waits for the last receiver to go.
@@ -185,9 +185,6 @@ impl Server {
         });
     }
 }
-
-/// What one permit of [`Server::memory`] stands for, in bytes.
-pub(crate) const MEMORY_UNIT: usize = 4 << 10;
 
 impl FromContext for Server {
     fn from_context(context: &Context) -> Result<Self, Rejection> {

@@ -11,7 +11,7 @@ use crate::protocol::{NoError, Once, Protocol};
 use crate::reply::Rejection;
 
 /// Any message: a handler that takes it gets every message, built-in or not, that has no handler of
-/// its own. What is a callback in Python becomes one `match`:
+/// its own; where there is a `#[handler(fallback)]` too, that one gets what is not built in. What is a callback in Python becomes one `match`:
 ///
 /// ```rust,standalone_crate
 /// use dip::{builtin::Any, handler};

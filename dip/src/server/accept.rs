@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{CloseReason, Server, Stage};
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::peer::Connected;
+use crate::reply::{Code, Rejection};
 use crate::transport::{Address, Listener, Stream};
+use crate::wire::classic;
 
 /// How often a server looks whether its path still leads to it.
 const PATH_CHECK: Duration = Duration::from_secs(2);
@@ -22,8 +24,14 @@ const PATH_CHECK: Duration = Duration::from_secs(2);
 /// How long one line to a peer that is turned away may take.
 const TURN_AWAY: Duration = Duration::from_secs(1);
 
+/// How many peers at once are told why they are turned away; others are just closed.
+const TURNED_AWAY: usize = 16;
+
 /// File descriptors that are left to the rest of the process.
 const SPARE_DESCRIPTORS: usize = 64;
+
+/// How long the server waits for the last answers once handlers were dropped.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// A server that has its address and does not serve yet: clients that connect are let in once it
 /// [`run`](Self::run)s.
@@ -67,6 +75,7 @@ impl Bound {
         let mut stage = self.server.stage();
         let mut path_check = tokio::time::interval(PATH_CHECK);
         let places = Arc::new(Semaphore::new(self.places()));
+        let told = Arc::new(Semaphore::new(TURNED_AWAY));
         let shutdown = self.shutdown.take();
         let mut shutdown = std::pin::pin!(async {
             match shutdown {
@@ -86,7 +95,7 @@ impl Bound {
                         break Err(Error::PathTaken(path.clone()));
                     }
                 }
-                stream = self.listener.accept() => self.admit(stream, &places),
+                stream = self.listener.accept() => self.admit(stream, &places, &told),
             }
         };
         drop(stage);
@@ -97,6 +106,8 @@ impl Bound {
             tracing::warn!("handlers still ran when the time to finish was over; they are dropped");
         }
         drop(closed);
+        // A caller that leaves `main` now would take the answers with it.
+        _ = tokio::time::timeout(LAST_ANSWERS, self.server.0.stage.closed()).await;
         ended
     }
 
@@ -104,31 +115,43 @@ impl Bound {
         use rustix::process::{Resource, getrlimit};
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
-        let most = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
+        let most = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(descriptors / 2);
         self.server.limits().connections.min(most).min(Semaphore::MAX_PERMITS)
     }
 
-    fn admit(&self, stream: Stream, places: &Arc<Semaphore>) {
+    /// A place among the connections for a peer that may have one.
+    fn place(
+        &self,
+        stream: &Stream,
+        places: &Arc<Semaphore>,
+    ) -> Result<OwnedSemaphorePermit, (CloseReason, Rejection)> {
+        self.listener.admit(stream).map_err(|refusal| {
+            let why = Rejection::of(Code::Denied, "PermissionError", refusal.to_string());
+            (CloseReason::Denied, why)
+        })?;
+        places.clone().try_acquire_owned().map_err(|_| {
+            let why = Rejection::of(Code::Overloaded, "ConnectionError", "too many connections");
+            (CloseReason::TooMany, why)
+        })
+    }
+
+    fn admit(&self, stream: Stream, places: &Arc<Semaphore>, told: &Arc<Semaphore>) {
         let server = &self.server;
         server.totals().accepted.fetch_add(1, Relaxed);
-        let refused = match self.listener.admit(&stream) {
-            Err(refusal) => {
-                Some((CloseReason::Denied, format!("PermissionError({:?})", refusal.to_string())))
+        let place = match self.place(&stream, places) {
+            Ok(place) => place,
+            Err((reason, why)) => {
+                server.totals().closed(reason);
+                tracing::warn!(?reason, %why, "a connection was turned away");
+                if let Ok(told) = told.clone().try_acquire_owned() {
+                    tokio::spawn(async move {
+                        _ = tokio::time::timeout(TURN_AWAY, turn_away(stream, &why)).await;
+                        drop(told);
+                    });
+                }
+                return;
             }
-            Ok(()) => None,
         };
-        let place = places.clone().try_acquire_owned();
-        let turned_away = refused.or_else(|| {
-            let full =
-                || (CloseReason::TooMany, "ConnectionError('too many connections')".to_owned());
-            place.is_err().then(full)
-        });
-        if let Some((reason, why)) = turned_away {
-            server.totals().closed(reason);
-            tracing::warn!(?reason, why, "a connection was turned away");
-            tokio::spawn(tokio::time::timeout(TURN_AWAY, turn_away(stream, why)));
-            return;
-        }
         let credentials = stream.credentials();
         let connected = Connected {
             id: server.next_peer(),
@@ -143,12 +166,12 @@ impl Bound {
     }
 }
 
-/// Tells a peer why it may not connect. The reply comes before its first frame, as one line.
-async fn turn_away(mut stream: Stream, why: String) {
-    _ = stream.write_all(why.as_bytes()).await;
+/// Tells a peer why it may not connect: it is the reply to its first frame.
+async fn turn_away(mut stream: Stream, why: &Rejection) {
+    _ = stream.write_all(classic::error_text(why.class(), why.text()).as_bytes()).await;
     _ = stream.shutdown().await;
     let mut scratch = [0; 1024];
-    while tokio::io::AsyncReadExt::read(&mut stream, &mut scratch).await.is_ok_and(|n| n > 0) {}
+    while stream.read(&mut scratch).await.is_ok_and(|n| n > 0) {}
 }
 
 /// Ends what still runs when the server is stopped, or its future dropped.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::dispatch::guarded;
-use crate::handler::Outcome;
-use crate::reply::{Code, Rejection};
+use crate::dispatch::{Hold, guarded};
+use crate::reply::{Code, Outcome, Rejection};
 
 /// Runs blocking handlers.
 #[derive(Clone)]
@@ -14,22 +13,23 @@ pub(crate) struct Blocking(Arc<Semaphore>);
 
 impl Blocking {
     pub(crate) fn new(at_once: usize) -> Self {
-        Self(Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))))
+        Self(Arc::new(Semaphore::new(at_once.clamp(1, Semaphore::MAX_PERMITS))))
     }
 
     /// Waits for a free thread and runs `function` on it.
     ///
     /// A thread cannot be stopped: when this future is dropped, the function runs on, keeps its
-    /// permit, and its reply is dropped.
+    /// permit and `hold`, and its reply is dropped.
     pub(crate) async fn run(
         self,
         function: Box<dyn FnOnce() -> Outcome + Send>,
+        hold: Hold,
         name: &'static str,
     ) -> Outcome {
         let stopped = || Rejection::of(Code::ShuttingDown, "ConnectionError", "the server stops");
         let permit = self.0.acquire_owned().await.map_err(|_| stopped())?;
         let thread = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _held = (permit, hold);
             guarded(function, name).flatten()
         });
         // The runtime drops a task that has not begun when it shuts down.

@@ -68,8 +68,8 @@ impl Stats {
         let closed: Vec<_> = closed.map(|(reason, count)| (*reason, count.load(Relaxed))).collect();
         let accepted = totals.accepted.load(Relaxed);
         Self {
-            // Read after `closed`, so that the difference is never negative.
-            connections: accepted - closed.iter().map(|(_, count)| count).sum::<u64>(),
+            // Counters of two threads are read one after the other.
+            connections: accepted.saturating_sub(closed.iter().map(|(_, count)| count).sum()),
             accepted,
             late_replies: totals.late_replies.load(Relaxed),
             unknown: totals.unknown.load(Relaxed),

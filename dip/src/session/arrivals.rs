@@ -9,38 +9,52 @@ const GRAIN: Duration = Duration::from_millis(10);
 /// When each stretch of a stream arrived, by its offset.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    /// The offset at which each stretch begins, and when it came; never empty once bytes came.
-    stretches: VecDeque<(u64, Instant)>,
-    /// The last read filled its buffer: what is read next may have been there at the same time.
-    full: bool,
+    stretches: VecDeque<Stretch>,
+    /// Nobody has looked for a while: what is read now may have arrived at any time since.
+    blind: bool,
+}
+
+/// Bytes that were read at about one time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    start: u64,
+    /// When they were read.
+    pub(crate) at: Instant,
+    /// Whether they arrived then.
+    pub(crate) is_sure: bool,
 }
 
 impl Arrivals {
-    /// Bytes from `offset` on were read. A read that fills its buffer leaves the rest for the next
-    /// one, however long that one takes to come.
-    pub(crate) fn push(&mut self, offset: u64, full: bool, now: Instant) {
-        let last = self.stretches.back().map(|(_, at)| *at);
-        let same = last.is_some_and(|at| self.full || now.saturating_duration_since(at) < GRAIN);
+    /// Bytes from `start` on were read.
+    pub(crate) fn push(&mut self, start: u64, at: Instant) {
+        let is_sure = !self.blind;
+        let same = self.stretches.back().is_some_and(|last| {
+            last.is_sure == is_sure && at.saturating_duration_since(last.at) < GRAIN
+        });
         if !same {
-            self.stretches.push_back((offset, now));
+            self.stretches.push_back(Stretch { start, at, is_sure });
         }
-        self.full = full;
+    }
+
+    /// Nobody has looked for so long that reading does not tell when bytes arrived.
+    pub(crate) fn lost_sight(&mut self) {
+        self.blind = true;
     }
 
     /// There was nothing more to read: what comes later arrives later.
     pub(crate) fn drained(&mut self) {
-        self.full = false;
+        self.blind = false;
     }
 
-    /// When the byte at `offset` arrived, unless that was forgotten.
-    pub(crate) fn at(&self, offset: u64) -> Option<Instant> {
-        let behind = self.stretches.partition_point(|(start, _)| *start <= offset);
-        self.stretches.get(behind.checked_sub(1)?).map(|(_, at)| *at)
+    /// What is known of the byte at `offset`, unless it was forgotten.
+    pub(crate) fn of(&self, offset: u64) -> Option<Stretch> {
+        let behind = self.stretches.partition_point(|stretch| stretch.start <= offset);
+        self.stretches.get(behind.checked_sub(1)?).copied()
     }
 
     /// Only bytes from `offset` on will be asked for.
     pub(crate) fn forget(&mut self, offset: u64) {
-        while self.stretches.get(1).is_some_and(|(start, _)| *start <= offset) {
+        while self.stretches.get(1).is_some_and(|stretch| stretch.start <= offset) {
             self.stretches.pop_front();
         }
     }

@@ -50,11 +50,6 @@ impl Stream {
         self.credentials
     }
 
-    /// Whether this is a Unix socket.
-    pub(crate) fn is_unix(&self) -> bool {
-        matches!(self.socket, Socket::Unix(_))
-    }
-
     /// Whether the peer has neither sent anything that was not read, nor left, nor is broken.
     ///
     /// The kernel is asked: what tokio knows of the socket can be older than what has happened.

@@ -51,7 +51,7 @@ async fn built_in_messages_are_acknowledged() {
     client.send(&SubtaskOut { arg: text(), subtask_out: text() }).await.unwrap();
     client.send(&SubtaskError { arg: None, subtask_err: text() }).await.unwrap();
     client.send(&TaskUpdate(vec![1, 2])).await.unwrap();
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(server.stats().accepted, 1);
 }
 

@@ -123,7 +123,7 @@ async fn no_reply_is_matched_to_the_wrong_message() {
         });
     }
     let outcomes: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
-    client.close().await;
+    client.close().await.unwrap();
 
     let did = did.lock().unwrap();
     let mut seen = [0; 5];

@@ -146,7 +146,7 @@ async fn a_pool_survives_servers_that_fail_in_every_way() {
     // Each place is free again, or this would wait for ever.
     let sent = client.send_raw(b'O', "x").timeout(SOON * 20).await;
     assert!(!matches!(sent, Err(CallError::Deadline { sent: false })), "{sent:?}");
-    client.close().await;
+    client.close().await.unwrap();
 }
 
 #[tokio::test]
@@ -198,11 +198,12 @@ async fn close_waits_for_what_is_under_way_and_refuses_the_rest() {
     }
     tokio::time::sleep(SOON / 2).await;
     let other = client.clone();
-    tokio::join!(client.close(), other.close(), async {
+    let (first, second, ()) = tokio::join!(client.close(), other.close(), async {
         tokio::task::yield_now().await;
         let sent = client.send_raw(b'O', "y").await;
         assert!(matches!(sent, Err(CallError::NotSent(Reason::Closed))), "{sent:?}");
     });
+    first.and(second).unwrap();
     while let Some(sent) = under_way.try_join_next() {
         sent.unwrap().unwrap();
     }
@@ -224,7 +225,7 @@ async fn a_client_that_is_dropped_or_closed_closes_its_connections() {
     drop(connect(&script).await);
     assert_eq!(told.recv().await, Some(0));
     let client = connect(&script).await;
-    client.close().await;
+    client.close().await.unwrap();
     assert_eq!(told.recv().await, Some(0));
     drop(client);
 }
