@@ -5,11 +5,14 @@
 mod classic_bodies;
 mod classic_vectors;
 mod client;
+mod command_line;
 mod json_vectors;
 mod layering;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
+mod python_retries;
+mod python_worker;
 mod readme;
 mod registry;
 mod server;
