@@ -20,11 +20,11 @@ use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
 use crate::codec::{Body, DecodeLimits};
-use crate::dispatch::{Answer, Dispatched, Lane, Running, Sender, unknown};
+use crate::dispatch::{Answer, Dispatched, Running, Sender, unknown};
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
 use crate::reply::{Code, Rejection};
-use crate::server::{CloseReason, Memory, Server, Stage};
+use crate::service::{CloseReason, Lane, Memory, Service, Stage};
 use crate::session::classic::{Admission, Event, Session};
 use crate::wire::classic::SET_CONNECTION_ID;
 
@@ -40,7 +40,7 @@ const WATCH: Duration = Duration::from_millis(50);
 
 /// A connection and everything it has in hand.
 pub(crate) struct Connection<S> {
-    server: Server,
+    service: Arc<Service>,
     stream: S,
     connected: Arc<Connected>,
     peer: Peer,
@@ -86,14 +86,14 @@ enum Turn {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(crate) fn new(server: Server, stream: S, connected: Connected) -> Self {
+    pub(crate) fn new(service: Arc<Service>, stream: S, connected: Connected) -> Self {
         let connected = Arc::new(connected);
         Self {
-            session: Session::new(server.limits(), Instant::now()),
+            session: Session::new(service.limits(), Instant::now()),
             peer: Peer::new(connected.clone(), None),
-            memory: Memory::new(server.memory()),
+            memory: Memory::new(service.memory()),
             queue: Arc::new(Semaphore::new(
-                server.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
+                service.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
             )),
             lane: Lane::default(),
             in_hand: None,
@@ -103,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             unwritable: false,
             draining: false,
             closing: None,
-            server,
+            service,
             stream,
             connected,
         }
@@ -119,16 +119,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             _ => tracing::warn!(peer, ?reason, "connection closed"),
         }
-        self.server.totals().closed(reason);
+        self.service.totals().closed(reason);
     }
 
     async fn drive(&mut self) -> CloseReason {
-        let server = self.server.clone();
-        let (mut first, mut second) = (server.stage(), server.stage());
+        let service = self.service.clone();
+        let (mut first, mut second) = (service.stage(), service.stage());
         let mut draining = pin!(first.wait_for(|stage| *stage >= Stage::Draining));
         let mut closed = pin!(second.wait_for(|stage| *stage == Stage::Closed));
-        let mut evicted = Some(Box::pin(server.incomplete().evicted()));
-        let mut timer = pin!(tokio::time::sleep(server.limits().handshake));
+        let mut evicted = Some(Box::pin(service.incomplete().evicted()));
+        let mut timer = pin!(tokio::time::sleep(service.limits().handshake));
         loop {
             self.take_in_hand();
             if self.session.greeted() {
@@ -181,13 +181,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Takes messages in hand until one has to be waited for.
     fn take_in_hand(&mut self) {
         while self.in_hand.is_none() && self.session.output().len() < MAX_OUTPUT {
-            let Some(event) = self.session.poll_event(&Known(&self.server)) else { return };
+            let Some(event) = self.session.poll_event(&Known(&self.service)) else { return };
             let started = Instant::now();
             let (mtype, bytes, dispatched) = match event {
                 Event::Refused(mtype, why) => {
                     match why.code() {
-                        Code::UnknownType => _ = self.server.totals().unknown.fetch_add(1, Relaxed),
-                        _ => self.server.routes().refused(mtype),
+                        Code::UnknownType => {
+                            _ = self.service.totals().unknown.fetch_add(1, Relaxed)
+                        }
+                        _ => self.service.routes().refused(mtype),
                     }
                     (mtype, 0, Dispatched::Done(Err(why)))
                 }
@@ -218,25 +220,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let answer = id.map_err(|error| Rejection::from_decode(&error)).map(|id| {
                 self.peer = Peer::new(self.connected.clone(), Some(id.0));
             });
-            if let Some(to) = self.server.routes().byte(mtype) {
+            if let Some(to) = self.service.routes().byte(mtype) {
                 to.counters.count.fetch_add(1, Relaxed);
                 to.counters.ended(&answer);
             }
             return Dispatched::Done(answer);
         }
-        let Self { server, peer, queue, lane, .. } = &*self;
-        Sender { server, peer, queue, lane }.dispatch(mtype, body)
+        let Self { service, peer, queue, lane, .. } = &*self;
+        Sender { service, peer, queue, lane }.dispatch(mtype, body)
     }
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answer) {
         let took = started.elapsed();
         let written = self.session.reply(answer.as_ref().copied());
         self.memory.hold(self.session.buffered());
-        let to = self.server.routes().byte(mtype);
+        let to = self.service.routes().byte(mtype);
         let name = to.map_or("", |to| (to.protocol.name)());
         let peer = self.connected.id.0;
         if !written {
-            self.server.totals().late_replies.fetch_add(1, Relaxed);
+            self.service.totals().late_replies.fetch_add(1, Relaxed);
             if to.is_none_or(|to| to.counters.late.fetch_add(1, Relaxed) == 0) {
                 tracing::warn!(
                     peer,
@@ -326,7 +328,7 @@ fn far_away() -> Instant {
 }
 
 /// Takes in what the router knows, up to the limit of each type.
-struct Known<'a>(&'a Server);
+struct Known<'a>(&'a Service);
 
 impl Admission for Known<'_> {
     fn max_len(&self, mtype: u8) -> Result<usize, Rejection> {

@@ -9,11 +9,10 @@ use std::time::Instant;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::Rejection;
-use crate::server::Server;
 
 /// What a handler may take besides its message.
 ///
-/// dip implements it for [`State<T>`], [`Peer`], [`Context`] and [`Server`]; users
+/// dip implements it for [`State<T>`], [`Peer`], [`Context`] and [`Server`](crate::Server); users
 /// for their own types:
 ///
 /// ```
@@ -108,12 +107,12 @@ struct Inner {
     mtype: Mtype,
     peer: Peer,
     deadline: Instant,
-    server: Server,
+    states: States,
 }
 
 impl Context {
-    pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Instant, server: Server) -> Self {
-        Self(Arc::new(Inner { mtype, peer, deadline, server }))
+    pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Instant, states: States) -> Self {
+        Self(Arc::new(Inner { mtype, peer, deadline, states }))
     }
 
     /// Which message this is.
@@ -133,10 +132,6 @@ impl Context {
         self.0.deadline
     }
 
-    pub(crate) fn server(&self) -> &Server {
-        &self.0.server
-    }
-
     /// Asks for a value as a handler's argument would: for extractors made of others.
     ///
     /// # Errors
@@ -147,7 +142,7 @@ impl Context {
     }
 
     pub(crate) fn state<T: Clone + 'static>(&self) -> Option<T> {
-        self.0.server.states().get()
+        self.0.states.get()
     }
 }
 

@@ -1,12 +1,10 @@
 //! One message, from its body to the outcome of its handler.
 
-use std::any::Any;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{self, Poll};
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -15,13 +13,14 @@ use tokio::task::coop::unconstrained;
 
 use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
+use crate::guard::{Guarded, guarded};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::limits;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
 use crate::reply::{self, Code, Outcome, Rejection, Work};
-use crate::server::{Blocking, MEMORY_UNIT, Server, Unhandled};
+use crate::service::{Blocking, Hold, Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// What is to be answered.
 pub(crate) type Answer = Result<(), Rejection>;
@@ -37,7 +36,7 @@ pub(crate) enum Dispatched {
 
 /// What dispatching a message needs of its connection.
 pub(crate) struct Sender<'a> {
-    pub(crate) server: &'a Server,
+    pub(crate) service: &'a Arc<Service>,
     pub(crate) peer: &'a Peer,
     /// Room for messages that are acknowledged before they are handled.
     pub(crate) queue: &'a Arc<Semaphore>,
@@ -45,13 +44,10 @@ pub(crate) struct Sender<'a> {
     pub(crate) lane: &'a Lane,
 }
 
-/// Handlers in one lane wait for each other, first in, first out.
-pub(crate) type Lane = Arc<tokio::sync::Mutex<()>>;
-
 impl Sender<'_> {
     /// Decodes a message and starts its handler.
     pub(crate) fn dispatch(&self, mtype: u8, body: Bytes) -> Dispatched {
-        let routes = self.server.routes();
+        let routes = self.service.routes();
         match routes.byte(mtype) {
             Some(to) => match to.handler.or(routes.fallback(mtype)) {
                 Some(handler) => self.start(handler, Some(to), mtype, body),
@@ -68,7 +64,7 @@ impl Sender<'_> {
     fn unhandled(&self, to: &Destination, body: Bytes) -> Answer {
         to.counters.count.fetch_add(1, Relaxed);
         let (mtype, name) = (to.protocol.mtype, (to.protocol.name)());
-        let acknowledged = to.is_builtin() && self.server.unhandled() == Unhandled::Acknowledge;
+        let acknowledged = to.is_builtin() && self.service.unhandled() == Unhandled::Acknowledge;
         let answer = if acknowledged {
             let limits = self.decode_limits(body.len());
             let check = || (to.protocol.check)(Body::from(body), &limits);
@@ -94,10 +90,14 @@ impl Sender<'_> {
     ) -> Dispatched {
         let count = Count::new(to);
         let (len, limits) = (body.len(), self.decode_limits(body.len()));
-        let cap = self.server.limits().handler_cap;
+        let cap = self.service.limits().handler_cap;
         let deadline = limits::end(Instant::now(), cap);
-        let context =
-            Context::new(Mtype::byte(mtype), self.peer.clone(), deadline, self.server.clone());
+        let context = Context::new(
+            Mtype::byte(mtype),
+            self.peer.clone(),
+            deadline,
+            self.service.states().clone(),
+        );
         let request = Request { body: Body::from(body), limits: &limits, context: &context };
         let running = match guarded(|| (handler.start)(request), handler.name).flatten() {
             Ok(running) => running,
@@ -105,10 +105,10 @@ impl Sender<'_> {
         };
         let mut turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
-            Order::Client => self.server.lanes().of_client(self.peer.client_id()),
-            Order::Server => self.server.lanes().of_server(),
+            Order::Client => self.service.lanes().of_client(self.peer.client_id()),
+            Order::Server => self.service.lanes().of_server(),
         }));
-        let (blocking, running_handlers) = (self.server.blocking(), self.server.running());
+        let (blocking, running_handlers) = (self.service.blocking(), self.service.running());
         let run = move |hold| run(running, blocking, hold, handler.name);
         match handler.ack {
             Ack::Handled => {
@@ -124,17 +124,17 @@ impl Sender<'_> {
             Ack::Received => {
                 // What waits unanswered is not in the hands of its connection any more.
                 let units = u32::try_from(len / MEMORY_UNIT).unwrap_or(u32::MAX);
-                let Ok(memory) = self.server.memory().try_acquire_many_owned(units) else {
+                let Ok(memory) = self.service.memory().try_acquire_many_owned(units) else {
                     let why = overloaded("the server holds as many bytes as it may");
                     return Dispatched::Done(count.end(Err(why)));
                 };
-                let (server, queue) = (self.server.clone(), self.queue.clone());
+                let (service, queue) = (self.service.clone(), self.queue.clone());
                 Dispatched::Running(Box::pin(async move {
                     // Neither semaphore is ever closed.
                     let Ok(place) = queue.acquire_owned().await else { return Ok(()) };
                     // Tasks do not begin in the order in which they are spawned.
                     turn.queue_up().await;
-                    server.spawn(async move {
+                    service.spawn(async move {
                         let turn = turn.come().await;
                         let Ok(permit) = running_handlers.acquire_owned().await else { return };
                         let hold = Box::new((turn, permit, place, memory));
@@ -149,7 +149,7 @@ impl Sender<'_> {
     }
 
     fn decode_limits(&self, len: usize) -> DecodeLimits {
-        DecodeLimits { pickle: self.server.limits().pickle, ..DecodeLimits::for_body(len) }
+        DecodeLimits { pickle: self.service.limits().pickle, ..DecodeLimits::for_body(len) }
     }
 }
 
@@ -164,14 +164,11 @@ async fn run(
     match running.0 {
         Work::Future(future) => {
             let _hold = hold;
-            Guarded { future: Some(future), name }.await
+            Guarded::new(future, name).await
         }
         Work::Blocking(function) => blocking.run(function, hold, name).await,
     }
 }
-
-/// What a handler keeps from others while it runs: its turn in a lane, its permits.
-pub(crate) type Hold = Box<dyn Any + Send>;
 
 /// A turn in a lane. Its place is taken at the first poll of either function.
 enum Turn {
@@ -251,57 +248,5 @@ impl Drop for Count {
                 to.counters.errors.fetch_add(1, Relaxed);
             }
         }
-    }
-}
-
-/// A handler's future; a panic in it, or in dropping it, is a rejection.
-struct Guarded {
-    future: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
-    name: &'static str,
-}
-
-impl Future for Guarded {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Outcome> {
-        let Self { future, name } = &mut *self;
-        let Some(running) = future else { return Poll::Ready(Err(panicked())) };
-        let polled = guarded(|| running.as_mut().poll(cx), name);
-        let outcome = match polled {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(outcome)) => outcome,
-            Err(rejection) => Err(rejection),
-        };
-        // A panic while the future is dropped does not take the reply back.
-        let done = future.take();
-        _ = guarded(|| drop(done), name);
-        Poll::Ready(outcome)
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        let future = self.future.take();
-        _ = guarded(|| drop(future), self.name);
-    }
-}
-
-/// Runs user code; a panic becomes a rejection that does not quote it.
-pub(crate) fn guarded<T>(run: impl FnOnce() -> T, name: &'static str) -> Result<T, Rejection> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        tracing::error!(handler = name, "a handler panicked");
-        discard(payload);
-        panicked()
-    })
-}
-
-fn panicked() -> Rejection {
-    Rejection::of(Code::Panicked, "RuntimeError", "the handler panicked")
-}
-
-/// Drops what a panic carried, which may panic itself.
-fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
     }
 }

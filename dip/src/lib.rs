@@ -74,6 +74,7 @@ mod connection;
 mod context;
 mod dispatch;
 mod error;
+mod guard;
 mod handler;
 mod limits;
 mod macros;
@@ -84,6 +85,7 @@ mod protocol;
 mod registry;
 mod reply;
 mod server;
+mod service;
 mod session;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
@@ -109,7 +111,8 @@ pub use peer::{Peer, PeerId};
 pub use protocol::{NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
-pub use server::{Bound, CloseReason, Server, ServerBuilder, Stats, TypeStats, Unhandled, signals};
+pub use server::{Bound, Server, ServerBuilder, signals};
+pub use service::{CloseReason, Stats, TypeStats, Unhandled};
 pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };

@@ -17,6 +17,7 @@ const MODULES: &[&str] = &[
     "peer",
     "context",
     "handler",
+    "guard",
     "builtin",
     "registry",
     "session",

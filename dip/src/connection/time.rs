@@ -7,13 +7,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Connection, InHand};
 use crate::limits;
 use crate::reply::{Code, Rejection};
-use crate::server::CloseReason;
+use crate::service::CloseReason;
 use crate::session::classic::Overdue;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn deadline(&mut self) -> Option<Instant> {
         let reads = self.reads();
-        let limits = self.server.limits();
+        let limits = self.service.limits();
         let handler =
             self.in_hand.as_ref().map(|in_hand| limits::end(in_hand.started, limits.handler_cap));
         let write = self.stalled.map(|since| limits::end(since, limits.write));
@@ -23,7 +23,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn check_time(&mut self) {
         let (now, reads) = (Instant::now(), self.reads());
-        let (cap, write) = (self.server.limits().handler_cap, self.server.limits().write);
+        let (cap, write) = (self.service.limits().handler_cap, self.service.limits().write);
         if self.stalled.is_some_and(|since| now >= limits::end(since, write)) {
             self.give_up_writing();
             self.close(CloseReason::SlowConsumer, None);

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::coop;
 
 use super::{Connection, Input, Known, MAX_OUTPUT};
-use crate::server::CloseReason;
+use crate::service::CloseReason;
 use crate::session::classic::{LATE, QUIET};
 
 /// How long a peer may take to read the last word before the connection is closed.
@@ -83,7 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn received(&mut self, bytes: usize) {
-        self.session.received(bytes, Instant::now(), &Known(&self.server));
+        self.session.received(bytes, Instant::now(), &Known(&self.service));
         let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
         if !self.memory.hold(self.session.buffered() + in_hand) {
             let last_word = "the server holds as many bytes as it may";

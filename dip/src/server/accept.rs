@@ -10,11 +10,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{CloseReason, Server, Stage};
+use super::Server;
 use crate::connection::Connection;
 use crate::error::{Error, Result};
 use crate::peer::Connected;
 use crate::reply::{Code, Rejection};
+use crate::service::{CloseReason, Service, Stage};
 use crate::transport::{Address, Listener, Stream};
 use crate::wire::classic;
 
@@ -71,8 +72,9 @@ impl Bound {
     ///
     /// Dropping the future stops the server at once: connections are closed, handlers are dropped.
     pub async fn run(mut self) -> Result<()> {
-        let closed = CloseOnDrop(self.server.clone());
-        let mut stage = self.server.stage();
+        let service = self.server.0.clone();
+        let closed = CloseOnDrop(service.clone());
+        let mut stage = service.stage();
         let mut path_check = tokio::time::interval(PATH_CHECK);
         let places = Arc::new(Semaphore::new(self.places()));
         let told = Arc::new(Semaphore::new(TURNED_AWAY));
@@ -100,14 +102,14 @@ impl Bound {
         };
         drop(stage);
         drop(self.listener);
-        self.server.shutdown();
-        let drained = self.server.0.stage.closed();
-        if tokio::time::timeout(self.server.limits().drain, drained).await.is_err() {
+        service.advance(Stage::Draining);
+        let drained = service.ended();
+        if tokio::time::timeout(service.limits().drain, drained).await.is_err() {
             tracing::warn!("handlers still ran when the time to finish was over; they are dropped");
         }
         drop(closed);
         // A caller that leaves `main` now would take the answers with it.
-        _ = tokio::time::timeout(LAST_ANSWERS, self.server.0.stage.closed()).await;
+        _ = tokio::time::timeout(LAST_ANSWERS, service.ended()).await;
         ended
     }
 
@@ -116,7 +118,7 @@ impl Bound {
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
         let most = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(descriptors / 2);
-        self.server.limits().connections.min(most).min(Semaphore::MAX_PERMITS)
+        self.server.0.limits().connections.min(most).min(Semaphore::MAX_PERMITS)
     }
 
     /// A place among the connections for a peer that may have one.
@@ -136,12 +138,12 @@ impl Bound {
     }
 
     fn admit(&self, stream: Stream, places: &Arc<Semaphore>, told: &Arc<Semaphore>) {
-        let server = &self.server;
-        server.totals().accepted.fetch_add(1, Relaxed);
+        let service = &self.server.0;
+        service.totals().accepted.fetch_add(1, Relaxed);
         let place = match self.place(&stream, places) {
             Ok(place) => place,
             Err((reason, why)) => {
-                server.totals().closed(reason);
+                service.totals().closed(reason);
                 tracing::warn!(?reason, %why, "a connection was turned away");
                 if let Ok(told) = told.clone().try_acquire_owned() {
                     tokio::spawn(async move {
@@ -154,11 +156,11 @@ impl Bound {
         };
         let credentials = stream.credentials();
         let connected = Connected {
-            id: server.next_peer(),
+            id: service.next_peer(),
             uid: credentials.map(|credentials| credentials.uid),
             pid: credentials.and_then(|credentials| credentials.pid),
         };
-        let connection = Connection::new(server.clone(), stream, connected);
+        let connection = Connection::new(service.clone(), stream, connected);
         tokio::spawn(async move {
             let _place = place;
             connection.run().await;
@@ -175,7 +177,7 @@ async fn turn_away(mut stream: Stream, why: &Rejection) {
 }
 
 /// Ends what still runs when the server is stopped, or its future dropped.
-struct CloseOnDrop(Server);
+struct CloseOnDrop(Arc<Service>);
 
 impl Drop for CloseOnDrop {
     fn drop(&mut self) {

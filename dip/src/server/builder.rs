@@ -5,15 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, watch};
-
-use super::{
-    Blocking, Bound, Incomplete, Lanes, MEMORY_UNIT, Server, Shared, Stage, Totals, Unhandled,
-};
+use super::{Bound, Server, WeakServer};
 use crate::context::States;
 use crate::error::{Error, Fault, Result};
 use crate::limits::Limits;
 use crate::registry::Router;
+use crate::service::{Service, Unhandled};
 use crate::transport::{Access, Address, AddressError, Listener, Options};
 
 /// The options of a server. Each is also a key of [`serve!`](crate::serve).
@@ -113,22 +110,12 @@ impl ServerBuilder {
             return Err(Error::Startup(faults));
         };
         let listener = Listener::bind(&self.address?, self.options).await?;
-        let permits = |count: usize| count.min(Semaphore::MAX_PERMITS);
-        let server = Server(Arc::new(Shared {
-            routes,
-            states: self.states,
-            unhandled: self.unhandled,
-            totals: Totals::default(),
-            stage: watch::Sender::new(Stage::Open),
-            incomplete: Incomplete::new(self.limits.incomplete_connections),
-            lanes: Lanes::default(),
-            running: Arc::new(Semaphore::new(permits(self.limits.running_handlers))),
-            blocking: Blocking::new(self.limits.blocking_handlers),
-            memory: Arc::new(Semaphore::new(permits(self.limits.memory.0 / MEMORY_UNIT))),
-            next_peer: 1.into(),
-            limits: self.limits,
-        }));
-        Ok(Bound::new(server, listener, self.shutdown))
+        let Self { mut states, limits, unhandled, .. } = self;
+        let service = Arc::new_cyclic(|weak| {
+            states.insert(WeakServer(weak.clone()));
+            Service::new(routes, states, limits, unhandled)
+        });
+        Ok(Bound::new(Server(service), listener, self.shutdown))
     }
 
     /// Binds and serves until the server is stopped.

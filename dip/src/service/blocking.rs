@@ -1,11 +1,15 @@
 //! Handlers that block: on threads of their own, as many as the limits say.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::dispatch::{Hold, guarded};
+use crate::guard::guarded;
 use crate::reply::{Code, Outcome, Rejection};
+
+/// What a handler keeps from others while it runs: its turn in a lane, its permits.
+pub(crate) type Hold = Box<dyn Any + Send>;
 
 /// Runs blocking handlers.
 #[derive(Clone)]

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use uuid::Uuid;
 
-use crate::dispatch::Lane;
+/// Handlers in one lane wait for each other, first in, first out.
+pub(crate) type Lane = Arc<tokio::sync::Mutex<()>>;
 
 /// The lanes that more than one connection can share.
 #[derive(Default)]
