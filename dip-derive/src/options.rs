@@ -31,6 +31,8 @@ const KEYS: &[Key] = &[
     Key::new("ack", "ack = \"received\""),
     Key::new("group", "group = \"worker\""),
     Key::new("crate", "crate = ::path"),
+    Key::later("spawn"),
+    Key::later("no_cancel"),
 ];
 
 impl Options {

@@ -17,7 +17,7 @@ use crate::codec::{self, BodyMut, Codec, EncodeError};
 use crate::error::{Error, Reason, Result};
 use crate::mtype::Mtype;
 use crate::pool::{Frame, Pool};
-use crate::protocol::Protocol;
+use crate::protocol::Acknowledged;
 use crate::transport::{Address, AddressError};
 use crate::value::{Value, to_value};
 
@@ -143,7 +143,7 @@ impl Client {
     /// `ok` with something behind it is no reply of a classic server, and the end of that
     /// connection: [`ConnectionLost`](crate::CallError::ConnectionLost), because the message may
     /// have been handled. An error text is read until 50 ms without more of it, or 64 KiB.
-    pub fn send<M: Protocol<Reply = ()>>(&self, message: &M) -> Sending<M::Error> {
+    pub fn send<M: Acknowledged>(&self, message: &M) -> Sending<M::Error> {
         let frame = sending::encode(M::MTYPE, M::MAX_LEN, |body| message.encode(body));
         self.sending(frame, M::DEADLINE.unwrap_or(self.0.timeout))
     }

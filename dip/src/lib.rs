@@ -108,7 +108,7 @@ pub use handler::Unrouted;
 pub use limits::{ByteSize, Limits, ParseByteSizeError};
 pub use mtype::Mtype;
 pub use peer::{Peer, PeerId};
-pub use protocol::{NoError, Once, Protocol, Shape};
+pub use protocol::{Acknowledged, NoError, Once, Protocol, Shape};
 pub use registry::Router;
 pub use reply::{Code, Rejection};
 pub use server::{Bound, Server, ServerBuilder, signals};

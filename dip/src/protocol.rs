@@ -75,6 +75,17 @@ pub trait Protocol: Sized + Send + 'static {
     }
 }
 
+/// A [`Protocol`] whose reply is `()`: what [`Client::send`](crate::Client::send) takes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not only acknowledged: it has a reply",
+    label = "`send` is for messages that reply `()`",
+    note = "replies with a value need the native wire, which this version of dip does not speak yet"
+)]
+pub trait Acknowledged: Protocol<Reply = ()> {}
+
+#[diagnostic::do_not_recommend]
+impl<M: Protocol<Reply = ()>> Acknowledged for M {}
+
 /// How many replies a message has: [`Once`]. Streams will be the second shape.
 pub trait Shape: sealed::Sealed + 'static {
     #[doc(hidden)]

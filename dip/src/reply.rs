@@ -148,7 +148,8 @@ pub enum Failure<E> {
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "a handler of `{M}` can't return `{Self}`",
-    label = "expected `{T}`, `Result<{T}, {E}>` or `Result<{T}, dip::Rejection>`"
+    label = "expected `{T}` or `Result<{T}, dip::Rejection>`",
+    note = "`?` turns any standard error into a `dip::Rejection`; the error that the message declares, `#[protocol(error = …)]`, is returned as it is"
 )]
 pub trait IntoReply<M, T, E, K> {
     fn into_reply(self) -> Result<T, Failure<E>>;
