@@ -17,7 +17,9 @@ struct Add(i64);
 
 #[derive(Serialize, Deserialize, Protocol)]
 #[mtype(b'R')]
-struct Reset;
+struct Reset {
+    to: i64,
+}
 
 type Sum = Arc<Mutex<i64>>;
 
@@ -27,8 +29,8 @@ async fn add(Add(number): Add, State(sum): State<Sum>) {
 }
 
 #[handler]
-async fn reset(_: Reset, State(sum): State<Sum>) {
-    *sum.lock().expect("no handler panics with the lock held") = 0;
+async fn reset(Reset { to }: Reset, State(sum): State<Sum>) {
+    *sum.lock().expect("no handler panics with the lock held") = to;
 }
 
 #[tokio::main]
@@ -50,7 +52,7 @@ async fn main() -> dip::Result<()> {
     let client = Client::connect(&path).await?;
     client.send(&Add(2)).await?;
     println!("the sum is {}", sum.lock().expect("no handler panics with the lock held"));
-    match client.send(&Reset).await {
+    match client.send(&Reset { to: 0 }).await {
         Ok(()) => println!("reset"),
         Err(error) => println!("no reset: {error}"),
     }

@@ -10,8 +10,20 @@ use crate::suggest;
 
 /// A key that an attribute knows: its name, and how it is written.
 pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    pub(crate) example: &'static str,
+    name: &'static str,
+    example: &'static str,
+    later: bool,
+}
+
+impl Key {
+    pub(crate) const fn new(name: &'static str, example: &'static str) -> Self {
+        Self { name, example, later: false }
+    }
+
+    /// A key of a later version.
+    pub(crate) const fn later(name: &'static str) -> Self {
+        Self { name, example: "", later: true }
+    }
 }
 
 /// A key as it was written, and the input behind it.
@@ -25,7 +37,7 @@ impl<'a> Entry<'a> {
     /// The input behind `=`.
     pub(crate) fn input(&self) -> Result<ParseStream<'a>> {
         if !self.input.peek(Token![=]) {
-            return Err(self.error(format!("`{}` takes a value", self.key)));
+            return Err(self.error("takes a value"));
         }
         let equals: Token![=] = self.input.parse()?;
         if self.input.is_empty() || self.input.peek(Token![,]) {
@@ -66,7 +78,7 @@ impl<'a> Entry<'a> {
     /// A key that has no value.
     pub(crate) fn flag(&self, place: &mut Option<Ident>) -> Result<()> {
         if self.input.peek(Token![=]) {
-            return Err(self.error(format!("`{}` takes no value", self.key)));
+            return Err(self.error("takes no value"));
         }
         self.put(place, self.key.clone())
     }
@@ -76,8 +88,8 @@ impl<'a> Entry<'a> {
         self.input.peek(Token![=])
     }
 
-    fn error(&self, text: String) -> Error {
-        Error::new_spanned(&self.key, format!("{text}: write `{}`", self.example))
+    fn error(&self, text: &str) -> Error {
+        Error::new_spanned(&self.key, format!("`{}` {text}: write `{}`", self.key, self.example))
     }
 }
 
@@ -113,15 +125,16 @@ fn entry<'a>(input: ParseStream<'a>, attribute: &str, keys: &[Key]) -> Result<En
             format!("expected a key, as in `#[{attribute}({})]`", keys[0].example),
         )
     })?;
-    match keys.iter().find(|known| key == known.name) {
-        Some(known) => Ok(Entry { key, example: known.example, input }),
+    let text = match keys.iter().find(|known| key == known.name) {
+        Some(known) if !known.later => return Ok(Entry { key, example: known.example, input }),
+        Some(_) => format!("`{key}` comes with a later version of dip"),
         None => {
-            let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
-            let instead = suggest::instead(&key.to_string(), &names);
-            let text = format!("`#[{attribute}]` has no `{key}`: {instead}");
-            Err(Error::new_spanned(key, text))
+            let names = keys.iter().filter(|key| !key.later).map(|key| key.name);
+            let instead = suggest::instead(&key.to_string(), &names.collect::<Vec<_>>());
+            format!("`#[{attribute}]` has no `{key}`: {instead}")
         }
-    }
+    };
+    Err(Error::new_spanned(key, text))
 }
 
 fn skip_entry(input: ParseStream<'_>) {

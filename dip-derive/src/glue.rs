@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
-use syn::{Data, DeriveInput, Error, Field, Fields, Index, Member, Result};
+use syn::{Data, DeriveInput, Error, Field, Ident, Index, Member, Result};
 
 use crate::codec::{Codec, Name};
 use crate::span::{at, local};
@@ -28,31 +28,45 @@ pub(crate) fn only_field(data: &Data) -> Option<&Field> {
 fn newtype(item: &DeriveInput, codec: Name) -> Result<TokenStream> {
     let name = &item.ident;
     let Some(field) = only_field(&item.data) else {
-        let (word, example) = (codec.word(), inner(codec));
+        let (word, example) = (codec.word(), example(codec));
         let text = format!(
             "a `{word}` message is a struct of one field: write `struct {name}({example});`"
         );
         return Err(Error::new_spanned(name, text));
     };
     let (ty, member) = (&field.ty, member(0, field));
-    let span = local(Span::call_site());
-    Ok(quote_spanned! {span=>
+    let inner = Ident::new("inner", local(Span::call_site()));
+    // As in a record, the same words with the same span: rustc reports a fault in both once.
+    let field = match codec {
+        Name::Text => Some((quote!(_dip::private::String), quote!(_dip::private::TextField))),
+        Name::Raw => Some((quote!(_dip::private::Bytes), quote!(_dip::private::RawField))),
+        _ => None,
+    };
+    let (inner_type, wrapped, unwrapped) = match field {
+        Some((inner_type, field)) => (
+            inner_type,
+            quote_spanned!(at(ty.span())=> <#ty as #field>::new(#inner)),
+            quote_spanned!(at(ty.span())=> <#ty as #field>::get(&self.#member)),
+        ),
+        None => (quote!(#ty), quote!(#inner), quote!(&self.#member)),
+    };
+    Ok(quote! {
         #[automatically_derived]
         impl _dip::codec::Newtype for #name {
-            type Inner = #ty;
+            type Inner = #inner_type;
 
-            fn wrap(inner: #ty) -> Self {
-                Self { #member: inner }
+            fn wrap(#inner: #inner_type) -> Self {
+                Self { #member: #wrapped }
             }
 
-            fn inner(&self) -> &#ty {
-                &self.#member
+            fn inner(&self) -> &#inner_type {
+                #unwrapped
             }
         }
     })
 }
 
-fn inner(codec: Name) -> &'static str {
+fn example(codec: Name) -> &'static str {
     match codec {
         Name::Raw => "Bytes",
         Name::List => "Vec<Element>",
@@ -81,7 +95,7 @@ fn record(item: &DeriveInput) -> Result<TokenStream> {
         let (ty, span) = (&field.ty, at(field.ty.span()));
         quote_spanned!(span=> #member: <#ty as _dip::codec::Field>::new(#next()))
     });
-    let next_argument = if has_none(fields) { quote!(_) } else { next.clone() };
+    let next_argument = if fields.is_empty() { quote!(_) } else { next.clone() };
     Ok(quote! {
         #[automatically_derived]
         impl _dip::codec::Record for #name {
@@ -96,10 +110,6 @@ fn record(item: &DeriveInput) -> Result<TokenStream> {
             }
         }
     })
-}
-
-fn has_none(fields: &Fields) -> bool {
-    fields.is_empty()
 }
 
 fn member(index: usize, field: &Field) -> Member {

@@ -13,7 +13,7 @@ use crate::options::Options;
 use crate::signature;
 use crate::span::{at, local};
 
-pub(crate) fn attribute(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn attribute(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let options = Options::parse(options, &mut errors);
     let entry = errors.ok(syn::parse2::<Function>(item.clone())).and_then(|function| {
@@ -57,13 +57,12 @@ fn expand(function: &Function, types: &[&Type], options: &Options) -> TokenStrea
     let needs = arguments.iter().map(|argument| &argument.constant);
     let start = start(function, &message, &arguments, options);
     let calls = options.calls(&message);
-    let function = callable(name);
     let items = quote! {
         #(#constants)*
         _dip::private::inventory::submit! {
             _dip::private::HandlerEntry::new(
                 ::core::concat!(::core::module_path!(), "::", #text),
-                &#function,
+                &(#name),
                 #message,
                 &[#(#needs.needs),*],
                 #start,
@@ -83,11 +82,6 @@ fn message_expr(ty: &Type, options: &Options) -> TokenStream {
         Some(_) => quote_spanned!(span=> _dip::private::any_message::<#ty, _, _, _>()),
         None => quote_spanned!(span=> _dip::private::a_message::<#ty, _, _, _>()),
     }
-}
-
-/// In parentheses both uses of the name resolve as values, so that a missing one is reported once.
-fn callable(name: &Ident) -> TokenStream {
-    quote_spanned!(at(name.span())=> (#name))
 }
 
 /// An argument behind the message.
@@ -124,15 +118,18 @@ fn start(
         ["request", "message", "reply", "context"].map(|name| Ident::new(name, span));
     let locals: Vec<&Ident> = arguments.iter().map(|argument| &argument.local).collect();
     let constants = arguments.iter().map(|argument| &argument.constant);
-    let callable = callable(&function.sig.ident);
-    let call = quote!(#callable(#value, #(#locals),*));
-    let output = at(match &function.sig.output {
+    let output = match &function.sig.output {
         ReturnType::Default => function.sig.ident.span(),
         ReturnType::Type(_, ty) => ty.span(),
-    });
+    };
+    // All of the call is shown on the return type. The name keeps its own place, and both uses of it
+    // stand in parentheses, where it resolves as a value: so a missing one is reported once.
+    let name = &function.sig.ident;
+    let call = quote_spanned!(at(output)=> (#name)(#value, #(#locals),*));
+    let reply_here = Ident::new("reply", local(output));
     let handled = match options.blocking {
-        Some(_) => quote_spanned!(output=> #reply.with_result_of(move || #call)),
-        None => quote_spanned!(output=> #reply.with_output_of(#call)),
+        Some(_) => quote_spanned!(at(output)=> #reply_here.with_result_of(move || #call)),
+        None => quote_spanned!(at(output)=> #reply_here.with_output_of(#call)),
     };
     let context_or_none = if arguments.is_empty() { quote!(_) } else { quote!(#context) };
     quote! {

@@ -26,5 +26,5 @@ pub fn protocol(item: TokenStream) -> TokenStream {
 #[allow(missing_docs, reason = "documented where dip exports it")]
 #[proc_macro_attribute]
 pub fn handler(options: TokenStream, item: TokenStream) -> TokenStream {
-    handler::attribute(options.into(), item.into()).into()
+    handler::attribute(options.into(), &item.into()).into()
 }

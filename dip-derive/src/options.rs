@@ -15,24 +15,22 @@ use crate::suggest;
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) krate: CratePath,
+    /// Whether one of them could not be read, and so may be missing below.
+    pub(crate) incomplete: bool,
     pub(crate) fallback: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
     ordered: Option<TokenStream>,
     ack: Option<Ack>,
     group: Option<LitStr>,
-    spawn: Option<Ident>,
-    no_cancel: Option<Ident>,
 }
 
 const KEYS: &[Key] = &[
-    Key { name: "fallback", example: "fallback" },
-    Key { name: "blocking", example: "blocking" },
-    Key { name: "ordered", example: "ordered = \"connection\"" },
-    Key { name: "ack", example: "ack = \"received\"" },
-    Key { name: "group", example: "group = \"worker\"" },
-    Key { name: "spawn", example: "spawn" },
-    Key { name: "no_cancel", example: "no_cancel" },
-    Key { name: "crate", example: "crate = ::path" },
+    Key::new("fallback", "fallback"),
+    Key::new("blocking", "blocking"),
+    Key::new("ordered", "ordered = \"connection\""),
+    Key::new("ack", "ack = \"received\""),
+    Key::new("group", "group = \"worker\""),
+    Key::new("crate", "crate = ::path"),
 ];
 
 impl Options {
@@ -44,6 +42,7 @@ impl Options {
         };
         let done = list.parse2(tokens);
         errors.ok(done);
+        options.incomplete = !errors.is_empty();
         options
     }
 
@@ -54,8 +53,6 @@ impl Options {
             "ordered" => entry.put(&mut self.ordered, order(entry)?),
             "ack" => entry.put(&mut self.ack, Ack::of(entry)?),
             "group" => entry.set(&mut self.group),
-            "spawn" => entry.flag(&mut self.spawn),
-            "no_cancel" => entry.flag(&mut self.no_cancel),
             _ => entry.set_path(&mut self.krate.0),
         }
     }
@@ -69,9 +66,7 @@ impl Options {
             .filter(|ack| ack.early)
             .map(|ack| quote_spanned!(at(ack.span)=> .acknowledged_when_received(#message)));
         let group = self.group.as_ref().map(|group| quote!(.group(#group)));
-        let spawn = self.spawn.as_ref().map(|_| quote!(.spawn()));
-        let no_cancel = self.no_cancel.as_ref().map(|_| quote!(.no_cancel()));
-        quote!(#ordered #ack #group #spawn #no_cancel)
+        quote!(#ordered #ack #group)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::ParseStream;
-use syn::spanned::Spanned as _;
-use syn::{Attribute, Data, DeriveInput, Error, Field, Ident, Lit, Meta, Result, Type};
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DeriveInput, Field, Ident, Lit, Meta, Result, Type};
 
 use crate::attr::{self, Entry, Key};
 use crate::codec::{Codec, Name};
@@ -50,16 +50,16 @@ struct Contract {
 }
 
 const KEYS: &[Key] = &[
-    Key { name: "codec", example: "codec = json" },
-    Key { name: "reply", example: "reply = i64" },
-    Key { name: "reply_codec", example: "reply_codec = json" },
-    Key { name: "error", example: "error = MyError" },
-    Key { name: "max_len", example: "max_len = \"64 KiB\"" },
-    Key { name: "deadline", example: "deadline = \"2s\"" },
-    Key { name: "idempotent", example: "idempotent" },
-    Key { name: "crate", example: "crate = ::path" },
-    Key { name: "stream", example: "stream = Item" },
-    Key { name: "upload", example: "upload = Item" },
+    Key::new("codec", "codec = json"),
+    Key::new("reply", "reply = i64"),
+    Key::new("reply_codec", "reply_codec = json"),
+    Key::new("error", "error = MyError"),
+    Key::new("max_len", "max_len = \"64 KiB\""),
+    Key::new("deadline", "deadline = \"2s\""),
+    Key::new("idempotent", "idempotent"),
+    Key::new("crate", "crate = ::path"),
+    Key::later("stream"),
+    Key::later("upload"),
 ];
 
 impl Contract {
@@ -89,19 +89,13 @@ impl Contract {
             "max_len" => entry.put(&mut self.max_len, units::length(&literal(entry)?)?),
             "deadline" => entry.put(&mut self.deadline, units::duration(&literal(entry)?)?),
             "idempotent" => entry.flag(&mut self.idempotent),
-            "crate" => entry.set_path(&mut self.krate.0),
-            key => {
-                // The item type is read, so that it is not reported as a key.
-                entry.input()?.parse::<Type>()?;
-                let text = format!("`{key}` comes with a later version of dip");
-                Err(Error::new_spanned(&entry.key, text))
-            }
+            _ => entry.set_path(&mut self.krate.0),
         }
     }
 
     /// Those of `()` are an acknowledgement.
     fn reply_or_unit(&self) -> TokenStream {
-        self.reply.as_ref().map_or_else(|| quote!(()), |reply| reply.to_token_stream())
+        self.reply.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream)
     }
 
     fn error_or_none(&self) -> TokenStream {
@@ -207,7 +201,7 @@ fn codec(item: &DeriveInput, contract: &Contract) -> TokenStream {
 }
 
 fn reply_codec(contract: &Contract, name: Span) -> TokenStream {
-    let place = contract.reply.as_ref().map_or(name, |reply| reply.span());
+    let place = contract.reply.as_ref().map_or(name, Spanned::span);
     if let Some(codec) = &contract.reply_codec {
         codec.to_type()
     } else if contract.reply.as_ref().is_none_or(is_unit) {

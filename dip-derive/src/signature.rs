@@ -59,7 +59,7 @@ fn check_qualifiers(sig: &Signature, options: &Options, errors: &mut Errors) {
             asyncness,
             "a blocking handler is a plain `fn`: remove `async`, or remove `blocking`",
         ),
-        (None, None) => errors.on(
+        (None, None) if !options.incomplete => errors.on(
             sig.fn_token,
             "a handler is an `async fn`: write `async` before `fn`, or `#[handler(blocking)]` when it blocks",
         ),
@@ -70,8 +70,7 @@ fn check_qualifiers(sig: &Signature, options: &Options, errors: &mut Errors) {
 fn check_generics(generics: &Generics, errors: &mut Errors) {
     if !generics.params.is_empty() {
         errors.on(generics, "a handler can't be generic: it handles one concrete message type");
-    }
-    if let Some(clause) = &generics.where_clause {
+    } else if let Some(clause) = &generics.where_clause {
         errors.on(clause, "a handler can't be generic: remove the `where` clause");
     }
 }
@@ -128,7 +127,8 @@ impl<'ast> Visit<'ast> for Owned<'_> {
         match &ty.lifetime {
             Some(lifetime) => self.visit_lifetime(lifetime),
             None => {
-                self.0.on(ty, "a handler owns its arguments: this reference can only be `&'static`")
+                self.0
+                    .on(ty, "a handler owns its arguments: this reference can only be `&'static`");
             }
         }
         visit::visit_type(self, &ty.elem);

@@ -187,6 +187,7 @@ record!(SubtaskError { arg, subtask_err });
 #[derive(Debug)]
 pub struct Inner<C>(std::marker::PhantomData<C>);
 
+#[diagnostic::do_not_recommend]
 impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
     fn encode(value: &N, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         C::encode(value.inner(), body)
@@ -201,6 +202,7 @@ impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
 #[derive(Debug)]
 pub enum Updates {}
 
+#[diagnostic::do_not_recommend]
 impl<L, T> Codec<L> for Updates
 where
     L: Newtype<Inner = Vec<T>>,
@@ -211,7 +213,8 @@ where
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        list::decode_elements(b'J', codec::json::decode_charged, body, limits).map(L::wrap)
+        let decode = |part: Body<'_>, limits: &_| codec::json::decode_charged(&part, limits);
+        list::decode_elements(b'J', decode, body, limits).map(L::wrap)
     }
 }
 
@@ -219,6 +222,7 @@ where
 #[derive(Debug)]
 pub enum SixteenBytes {}
 
+#[diagnostic::do_not_recommend]
 impl Codec<SetConnectionId> for SixteenBytes {
     fn encode(value: &SetConnectionId, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         body.extend_from_slice(value.0.as_bytes());

@@ -30,7 +30,7 @@ use crate::value::{Value, to_value};
 /// connects again.
 ///
 /// A client belongs to the tokio runtime that it was made in; its methods need one with I/O and time.
-/// After a `fork`, everything in the child is [`Reason::Forked`], and the parent's client goes on.
+/// After a `fork`, every send in the child is [`Reason::Forked`], and the parent's client goes on.
 ///
 /// ```no_run
 /// use dip::builtin::Stdout;
@@ -39,7 +39,7 @@ use crate::value::{Value, to_value};
 /// let client = dip::Client::connect("/tmp/run.sock").await?;
 /// client.send(&Stdout("hello".into())).await?;
 /// client.send_json(&serde_json::json!({"done": 3, "of": 10})).await?;
-/// client.close().await;
+/// client.close().await?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -263,5 +263,55 @@ impl fmt::Debug for Client {
             .field("app", &self.0.app)
             .field("timeout", &self.0.timeout)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CallError;
+
+    /// A client as a child of this process would see it.
+    fn in_a_child(client: &Client) -> Client {
+        let Shared { pool, timeout, process, .. } = &*client.0;
+        let (pool, timeout, process) = (pool.clone(), *timeout, process + 1);
+        Client(Arc::new(Shared { pool, timeout, app: None, process }))
+    }
+
+    #[tokio::test]
+    async fn in_a_child_nothing_is_sent_and_nothing_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let client = Client::builder(&path).id(None).connect().await.unwrap();
+
+        let child = in_a_child(&client);
+        let error = child.send_raw(b'O', "x").await.unwrap_err();
+        assert!(matches!(error, CallError::NotSent(Reason::Forked)), "{error:?}");
+        let error = child.close().await.unwrap_err();
+        assert!(matches!(error, Error::NotSent(Reason::Forked)), "{error}");
+        assert!(!client.0.pool.is_closed());
+
+        let (server, _) = listener.accept().await.unwrap();
+        let nothing = server.try_read(&mut [0]).unwrap_err();
+        assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn a_message_under_way_is_left_to_the_process_that_sent_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let _listener = tokio::net::UnixListener::bind(&path).unwrap();
+        let client = Client::builder(&path).id(None).connect().await.unwrap();
+        let mut sending = client.send_raw(b'O', "x");
+        assert!(
+            std::future::poll_fn(|cx| {
+                let pending = std::pin::Pin::new(&mut sending).poll(cx).is_pending();
+                std::task::Poll::Ready(pending)
+            })
+            .await
+        );
+        sending.pretend_forked();
+        assert!(matches!(sending.await, Err(CallError::ConnectionLost)));
     }
 }

@@ -28,7 +28,11 @@ pub use json::Json;
 pub use list::List;
 pub use pickle::Pickle;
 pub use raw::Raw;
+#[doc(hidden)]
+pub use raw::RawField;
 pub use text::Text;
+#[doc(hidden)]
+pub use text::TextField;
 pub use unit::Unit;
 
 /// How values of type `T` are written to and read from a body.
@@ -54,7 +58,8 @@ pub use unit::Unit;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the codec `{Self}` can't carry `{T}`",
-    label = "`{Self}` can't carry this type"
+    label = "`{Self}` can't carry this type",
+    note = "`bincode`, `json` and `pickle` carry types with `#[derive(serde::Serialize, serde::Deserialize)]`, `list` a newtype of a `Vec` of messages, and a codec of your own what its `impl dip::codec::Codec<T>` names"
 )]
 pub trait Codec<T>: 'static {
     /// Appends `value` to `body`.

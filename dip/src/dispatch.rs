@@ -15,12 +15,12 @@ use tokio::task::coop::unconstrained;
 
 use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
-use crate::handler::{self, Ack, HandlerEntry, Order, Outcome, Request, Work};
+use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::limits;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection};
+use crate::reply::{self, Code, Outcome, Rejection, Work};
 use crate::server::{Blocking, MEMORY_UNIT, Server, Unhandled};
 
 /// What is to be answered.
@@ -156,7 +156,7 @@ impl Sender<'_> {
 /// Runs a handler. `hold` is let go when its code has come to an end: a thread cannot be stopped, and
 /// runs on when this future is dropped.
 async fn run(
-    running: handler::Running,
+    running: reply::Running,
     blocking: Blocking,
     hold: Hold,
     name: &'static str,

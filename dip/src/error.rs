@@ -200,6 +200,13 @@ pub enum CallError<E> {
 
 impl<E> CallError<E> {
     /// Whether a handler may have seen the message.
+    ///
+    /// ```
+    /// use dip::{CallError, NoError};
+    ///
+    /// assert!(CallError::<NoError>::Deadline { sent: true }.may_have_run());
+    /// assert!(!CallError::<NoError>::Deadline { sent: false }.may_have_run());
+    /// ```
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::App(_) | Self::ConnectionLost => true,
@@ -213,6 +220,17 @@ impl<E> CallError<E> {
     }
 
     /// Whether the message was certainly not handled and may be sent again as it is.
+    ///
+    /// ```no_run
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// while let Err(error) = client.send_json("come back").await {
+    ///     if !error.is_retryable() {
+    ///         return Err(error.into());
+    ///     }
+    ///     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    /// }
+    /// # Ok(()) }
+    /// ```
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::NotSent(reason) => {

@@ -7,10 +7,8 @@
 
 use std::any::TypeId;
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::pin::Pin;
 
 use bytes::Bytes;
 
@@ -18,7 +16,7 @@ use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError}
 use crate::context::{Context, FromContext, StateType};
 use crate::mtype::Mtype;
 use crate::protocol::{Once, Protocol, Shape};
-use crate::reply::{Failure, IntoReply, Rejection};
+use crate::reply::{Answer, Rejection, Running};
 
 /// A message that no handler takes: what a `#[handler(fallback)]` gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +36,6 @@ pub struct Message<M, T, E, S> {
     read: fn(Request<'_>) -> Result<M, DecodeError>,
     answer: Answer<M, T, E>,
     shape: PhantomData<fn() -> S>,
-}
-
-/// How the reply to a message is written.
-#[doc(hidden)]
-pub struct Answer<M, T, E> {
-    reply: fn(&T, &mut BodyMut<'_>) -> Result<(), EncodeError>,
-    rejection: fn(E) -> Rejection,
-    message: PhantomData<fn(M)>,
 }
 
 /// Which messages come to a handler.
@@ -101,7 +91,7 @@ where
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message",
     label = "the first argument of a handler is its message",
-    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`"
+    note = "a message is a type with `#[derive(dip::Protocol)]` and `#[mtype(b'N')]`; `dip::Unrouted` is what a `#[handler(fallback)]` takes"
 )]
 pub trait Routed: Sized + Send + 'static {
     const ROUTE: Route;
@@ -147,6 +137,7 @@ pub trait Unroutable: Sized + Send + 'static {
     fn never(error: Self::Error) -> Rejection;
 }
 
+#[diagnostic::do_not_recommend]
 impl Unroutable for Unrouted {
     type Reply = ();
     type Error = crate::NoError;
@@ -202,67 +193,6 @@ impl<A> Argument<A> {
     }
 }
 
-/// A handler under way: its reply as bytes, or why there is none.
-#[doc(hidden)]
-pub struct Running(pub(crate) Work);
-
-pub(crate) type Outcome = Result<Vec<u8>, Rejection>;
-
-pub(crate) enum Work {
-    Future(Pin<Box<dyn Future<Output = Outcome> + Send>>),
-    Blocking(Box<dyn FnOnce() -> Outcome + Send>),
-}
-
-/// The reply to a message that has one.
-#[doc(hidden)]
-pub struct OneReply<M, T, E>(Answer<M, T, E>);
-
-impl<M, T, E> From<Answer<M, T, E>> for OneReply<M, T, E> {
-    fn from(answer: Answer<M, T, E>) -> Self {
-        Self(answer)
-    }
-}
-
-impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
-    /// The handler is an `async fn`.
-    pub fn with_output_of<Fut, K>(self, future: Fut) -> Result<Running, Rejection>
-    where
-        Fut: Future + Send + 'static,
-        Fut::Output: IntoReply<M, T, E, K>,
-    {
-        let answer = self.0;
-        let work = async move { answer.encode(future.await.into_reply()) };
-        Ok(Running(Work::Future(Box::pin(work))))
-    }
-
-    /// The handler is a plain `fn` that may block.
-    pub fn with_result_of<F, R, K>(self, function: F) -> Result<Running, Rejection>
-    where
-        F: FnOnce() -> R + Send + 'static,
-        R: IntoReply<M, T, E, K>,
-    {
-        let answer = self.0;
-        Ok(Running(Work::Blocking(Box::new(move || answer.encode(function().into_reply())))))
-    }
-}
-
-impl<M, T, E> Answer<M, T, E> {
-    fn encode(&self, reply: Result<T, Failure<E>>) -> Outcome {
-        match reply {
-            Ok(reply) => {
-                let mut out = Vec::new();
-                let mut body = BodyMut::new(&mut out, crate::limits::MAX_REPLY);
-                (self.reply)(&reply, &mut body)
-                    .and_then(|()| body.finish())
-                    .map_err(|error| Rejection::from_encode(&error))?;
-                Ok(out)
-            }
-            Err(Failure::App(error)) => Err((self.rejection)(error)),
-            Err(Failure::Rejected(rejection)) => Err(rejection),
-        }
-    }
-}
-
 /// Which handlers wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -278,7 +208,7 @@ pub enum Order {
 /// When a message is acknowledged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Ack {
+pub(crate) enum Ack {
     /// When its handler has returned `Ok`.
     #[default]
     Handled,
@@ -294,6 +224,7 @@ pub enum Ack {
 )]
 pub trait Acknowledgement {}
 
+#[diagnostic::do_not_recommend]
 impl Acknowledgement for () {}
 
 /// A handler as registered at link time: what `#[handler]` submits.
@@ -307,14 +238,13 @@ pub struct HandlerEntry {
     pub(crate) group: Option<&'static str>,
     pub(crate) order: Option<Order>,
     pub(crate) ack: Ack,
-    pub(crate) spawn: bool,
-    pub(crate) cancel: bool,
     pub(crate) at: &'static Location<'static>,
 }
 
 #[doc(hidden)]
 impl HandlerEntry {
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "the expansion makes it in place")]
     pub const fn new<M, T, E, S, F: 'static>(
         name: &'static str,
         _function: &F,
@@ -332,8 +262,6 @@ impl HandlerEntry {
             group: None,
             order: None,
             ack: Ack::Handled,
-            spawn: false,
-            cancel: true,
             at: Location::caller(),
         }
     }
@@ -350,16 +278,8 @@ impl HandlerEntry {
         Self { ack: Ack::Received, ..self }
     }
 
-    pub const fn spawn(self) -> Self {
-        Self { spawn: true, ..self }
-    }
-
     pub const fn group(self, group: &'static str) -> Self {
         Self { group: Some(group), ..self }
-    }
-
-    pub const fn no_cancel(self) -> Self {
-        Self { cancel: false, ..self }
     }
 }
 

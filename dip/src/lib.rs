@@ -1,4 +1,60 @@
-//! Typed messaging between processes.
+//! Typed messages between the processes of one machine: derive a message, annotate a handler, serve.
+//!
+//! ```rust,standalone_crate
+//! use dip::{Client, Protocol, Server, handler};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Protocol)]
+//! #[mtype(b'N')]
+//! struct Note {
+//!     text: String,
+//! }
+//!
+//! #[handler]
+//! async fn note(note: Note) {
+//!     println!("{}", note.text);
+//! }
+//!
+//! # #[tokio::main]
+//! # async fn main() -> dip::Result<()> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("run.sock");
+//! let server = Server::builder(&path).bind().await?;
+//! tokio::spawn(server.run());
+//!
+//! let client = Client::connect(&path).await?;
+//! client.send(&Note { text: "hi".into() }).await?; // returns when the handler has returned
+//! client.close().await
+//! # }
+//! ```
+//!
+//! * **A message** is a type with [`#[derive(Protocol)]`](derive@Protocol): `#[mtype(…)]` says which
+//!   message it is, `#[protocol(…)]` how it travels. The messages of the Python package deepfos-ipc
+//!   are in [`builtin`], the codecs in [`codec`], any plain Python value is a [`Value`].
+//! * **A handler** is a function with [`#[handler]`](macro@handler). Its first argument is the message;
+//!   further ones are extractors: [`State`], [`Peer`], [`Context`], [`Server`], your own
+//!   ([`FromContext`]). It returns nothing or a `Result`; a [`Rejection`] takes any error.
+//! * **A server** is [`serve!`], or [`Server::builder`] where there are options. It listens on a Unix
+//!   socket, or on TCP for the same machine; [`Access`] says who may connect, [`Limits`] what they
+//!   may send.
+//! * **A client** is [`Client`]. Every outcome of a send says whether the message may have been
+//!   handled: [`CallError`].
+//!
+//! # The wire
+//!
+//! dip speaks the classic wire of deepfos-ipc 1.3.1, byte for byte, as server and as client: frames of
+//! a type byte, a length and a body, each answered by `ok` or by an error text. It carries messages
+//! that reply `()`.
+//!
+//! # Features
+//!
+//! * `bincode` (default): the default codec. Without it every message names its codec.
+//! * `cli`: the program `dip` and what it needs.
+//!
+//! # Platforms
+//!
+//! Unix: Linux is tested. Both flavours of the tokio runtime work; in a `panic = "abort"` build a panic
+//! in a handler ends the process.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(not(unix))]
@@ -41,7 +97,10 @@ pub mod private;
 
 pub use client::{Client, ClientBuilder, Sending, Wire};
 pub use context::{Context, FromContext, State, StateType};
-pub use dip_derive::{Protocol, handler};
+#[doc = include_str!("docs/protocol.md")]
+pub use dip_derive::Protocol;
+#[doc = include_str!("docs/handler.md")]
+pub use dip_derive::handler;
 pub use error::{CallError, Error, Fault, Reason, Remote, Result};
 pub use handler::Unrouted;
 pub use limits::{ByteSize, Limits, ParseByteSizeError};
@@ -55,3 +114,7 @@ pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };
 pub use value::Value;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

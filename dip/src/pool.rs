@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-pub(crate) use connection::{Connection, DialError, Frame, Outcome};
+pub(crate) use connection::{Connection, DialError, Ended, Frame};
 
 use crate::transport::{Access, Address};
 

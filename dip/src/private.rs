@@ -3,13 +3,16 @@
 pub use inventory;
 pub use std::string::String;
 
+pub use bytes::Bytes;
+
 pub use crate::__claim as claim;
-pub use crate::codec::{DefaultCodec, Undecided};
+pub use crate::codec::{DefaultCodec, RawField, TextField, Undecided};
 pub use crate::handler::{
-    Acknowledgement, Argument, HandlerEntry, Message, Order, Request, Running, a_message,
-    an_extractor, any_message,
+    Acknowledgement, Argument, HandlerEntry, Message, Order, Request, a_message, an_extractor,
+    any_message,
 };
 pub use crate::protocol::{Claim, ProtocolEntry};
+pub use crate::reply::Running;
 
 /// The fields of a record: an array says how many there are, also when there is none.
 pub fn fields<const N: usize>(fields: [Option<&str>; N]) -> [Option<&str>; N] {

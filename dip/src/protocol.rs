@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 use crate::mtype::Mtype;
+use crate::reply::{Answer, OneReply};
 
 /// A message: a type that travels under an [`Mtype`].
 ///
@@ -77,7 +78,7 @@ pub trait Protocol: Sized + Send + 'static {
 /// How many replies a message has: [`Once`]. Streams will be the second shape.
 pub trait Shape: sealed::Sealed + 'static {
     #[doc(hidden)]
-    type Reply<M, T, E>: From<crate::handler::Answer<M, T, E>>;
+    type Reply<M, T, E>: From<Answer<M, T, E>>;
 }
 
 mod sealed {
@@ -91,7 +92,7 @@ pub enum Once {}
 impl sealed::Sealed for Once {}
 
 impl Shape for Once {
-    type Reply<M, T, E> = crate::handler::OneReply<M, T, E>;
+    type Reply<M, T, E> = OneReply<M, T, E>;
 }
 
 /// The error type of messages that declare none: it has no values.
@@ -156,7 +157,7 @@ inventory::collect!(ProtocolEntry);
 /// link.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Claim(u8);
+pub struct Claim(#[expect(dead_code, reason = "a static without a size might share its place")] u8);
 
 impl Claim {
     pub const NEW: Self = Self(1);

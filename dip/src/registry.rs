@@ -100,10 +100,12 @@ impl Router {
         for entry in self.handlers {
             if let Some(first) = handlers.get(&entry.route) {
                 // The same function twice, or one crate linked twice, is one handler.
-                if first.name != entry.name || first.at.to_string() != entry.at.to_string() {
-                    faults.push(two_handlers(first, entry));
+                if first.name == entry.name && first.at.to_string() == entry.at.to_string() {
+                    continue;
                 }
-                continue;
+                faults.push(two_handlers(first, entry));
+            } else {
+                handlers.insert(entry.route, entry);
             }
             if entry.route == Route::One(SetConnectionId::MTYPE) {
                 let name = entry.name;
@@ -112,7 +114,6 @@ impl Router {
                     entry.at,
                 ));
             }
-            handlers.insert(entry.route, entry);
             for state in entry.needs.iter().copied().flatten() {
                 if !states.has((state.id)()) {
                     let (name, state) = (entry.name, (state.name)());

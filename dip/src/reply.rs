@@ -1,7 +1,12 @@
 //! What travels back: a reply, the declared error, or a rejection.
 
+mod answer;
+
 use std::borrow::Cow;
 use std::fmt;
+
+pub use answer::Running;
+pub(crate) use answer::{Answer, OneReply, Outcome, Work};
 
 use crate::codec::{DecodeError, EncodeError};
 

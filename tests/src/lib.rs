@@ -1,2 +1,8 @@
 //! What several tests share.
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+
+pub mod process;
+pub mod python;
+pub mod serving;
+pub mod step;

@@ -2,11 +2,19 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod classic_bodies;
 mod classic_vectors;
+mod client;
+mod command_line;
 mod json_vectors;
+mod layering;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
+mod python_retries;
+mod python_worker;
+mod readme;
+mod registry;
 mod server;
 mod typed_values;
 mod vectors;

@@ -82,6 +82,7 @@ impl Any {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Routed for Any {
     const ROUTE: Route = Route::Any;
     type Reply = ();

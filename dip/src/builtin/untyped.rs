@@ -66,7 +66,7 @@ fn elements(value: &Value) -> Result<Vec<Value>, EncodeError> {
         Value::Dict(dict) => dict.iter().map(|(key, _)| key.clone()).collect(),
         Value::Text(text) => text.chars().map(|char| Value::Text(char.into())).collect(),
         Value::Bytes(bytes) | Value::Bytearray(bytes) => {
-            bytes.iter().copied().map(Value::from).collect()
+            bytes.iter().map(|&byte| Value::from(u32::from(byte))).collect()
         }
         value => {
             let text = format!("'{}' object is not iterable", value.kind());

@@ -10,7 +10,7 @@ use super::{Failure, WireArgument};
 use crate::builtin::Any;
 use crate::codec::{Body, DecodeLimits};
 use crate::value::Dict;
-use crate::{Peer, Rejection, Router, Server, State, Unrouted, Value, handler, tagged};
+use crate::{Address, Peer, Rejection, Router, Server, State, Unrouted, Value, handler, tagged};
 
 /// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
 ///
@@ -19,7 +19,7 @@ use crate::{Peer, Rejection, Router, Server, State, Unrouted, Value, handler, ta
 #[derive(Debug, Args)]
 pub(super) struct Listen {
     /// A path, unix:PATH or tcp:HOST:PORT
-    address: String,
+    address: Address,
     /// Print the bytes of each body as `body_hex` instead of its `value`
     #[arg(long)]
     hex: bool,
@@ -42,6 +42,11 @@ impl Listen {
     pub(super) async fn run(self) -> Result<(), Failure> {
         if let WireArgument::Native = self.wire {
             return Err(Failure::Usage("only the classic wire is spoken so far".into()));
+        }
+        if let (Address::Tcp { .. }, false) = (&self.address, self.insecure_no_auth) {
+            let text = "TCP peers are not authenticated: listen on a path, \
+                        or let every local user in with --insecure-no-auth";
+            return Err(Failure::Usage(text.into()));
         }
         let printer = Printer { hex: self.hex, out: Arc::new(Mutex::new(std::io::stdout())) };
         let bound = Server::builder(self.address)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Failure, WireArgument};
 use crate::codec::{BodyMut, EncodeError};
 use crate::wire::classic::SET_CONNECTION_ID;
-use crate::{Client, Mtype, builtin, tagged};
+use crate::{Address, Client, Mtype, builtin, tagged};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
@@ -17,7 +17,7 @@ use crate::{Client, Mtype, builtin, tagged};
 #[derive(Debug, Args)]
 pub(super) struct Send {
     /// A path, unix:PATH or tcp:HOST:PORT
-    address: String,
+    address: Address,
     /// A character or 0xNN
     #[arg(value_parser = mtype)]
     mtype: u8,

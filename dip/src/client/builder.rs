@@ -12,6 +12,23 @@ use crate::pool::{DialError, Pool, Unleased};
 use crate::transport::{Access, Address, AddressError, ConnectError};
 
 /// The options of a client.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use dip::{Access, Client, Wire};
+///
+/// # async fn example(run: uuid::Uuid) -> dip::Result<()> {
+/// let client = Client::builder("/run/master/run.sock")
+///     .id(Some(run))
+///     .timeout(Duration::from_secs(1))
+///     .pool_size(4)
+///     .access(Access::uids([1000]))
+///     .app("worker", env!("CARGO_PKG_VERSION"))
+///     .wire(Wire::Classic)
+///     .connect()
+///     .await?;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct ClientBuilder {

@@ -15,7 +15,7 @@ use super::Shared;
 use crate::codec::{BodyMut, EncodeError};
 use crate::error::{CallError, Reason};
 use crate::mtype::Mtype;
-use crate::pool::{DialError, Frame, Outcome, Unleased};
+use crate::pool::{DialError, Ended, Frame, Unleased};
 use crate::protocol::NoError;
 use crate::transport::ConnectError;
 
@@ -34,9 +34,11 @@ pub struct Sending<E = NoError> {
     error: PhantomData<fn() -> E>,
 }
 
+type Outcome = Result<(), CallError<NoError>>;
+
 enum State {
     Begun { client: Arc<Shared>, frame: Result<Frame, Reason>, timeout: Duration },
-    UnderWay(Pin<Box<dyn Future<Output = Result<(), CallError<NoError>>> + Send>>),
+    UnderWay { sending: Pin<Box<dyn Future<Output = Outcome> + Send>>, process: u32 },
     Over,
 }
 
@@ -47,6 +49,13 @@ impl<E> Sending<E> {
         timeout: Duration,
     ) -> Self {
         Self { state: State::Begun { client, frame, timeout }, error: PhantomData }
+    }
+
+    #[cfg(test)]
+    pub(super) fn pretend_forked(&mut self) {
+        if let State::UnderWay { process, .. } = &mut self.state {
+            *process += 1;
+        }
     }
 
     /// Gives this message its own time, from the first poll to the reply; afterwards it has no
@@ -75,26 +84,29 @@ impl<E> Future for Sending<E> {
     ///
     /// When it has ended before, and outside of a tokio runtime.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let begun = matches!(self.state, State::UnderWay { .. });
         self.state = match std::mem::replace(&mut self.state, State::Over) {
             State::Begun { client, frame, timeout } => {
-                State::UnderWay(Box::pin(send(client, frame, timeout)))
+                let process = client.process;
+                State::UnderWay { sending: Box::pin(send(client, frame, timeout)), process }
             }
             state => state,
         };
-        let State::UnderWay(sending) = &mut self.state else {
+        let State::UnderWay { sending, process } = &mut self.state else {
             panic!("a `Sending` was polled after it had ended")
         };
-        let outcome = ready!(sending.as_mut().poll(cx));
+        let outcome = if begun && *process != std::process::id() {
+            // The reply belongs to the process that sent the message.
+            Err(CallError::ConnectionLost)
+        } else {
+            ready!(sending.as_mut().poll(cx))
+        };
         self.state = State::Over;
         Poll::Ready(outcome.map_err(CallError::widen))
     }
 }
 
-async fn send(
-    client: Arc<Shared>,
-    frame: Result<Frame, Reason>,
-    timeout: Duration,
-) -> Result<(), CallError<NoError>> {
+async fn send(client: Arc<Shared>, frame: Result<Frame, Reason>, timeout: Duration) -> Outcome {
     let frame = frame.map_err(CallError::NotSent)?;
     client.check().map_err(CallError::NotSent)?;
     let deadline = after(timeout);
@@ -107,15 +119,15 @@ async fn send(
             continue;
         }
         return match (lease.connection().reply(deadline).await, written) {
-            (Outcome::Acked, Ok(())) => {
+            (Ended::Acked, Ok(())) => {
                 lease.keep(frame.claimed_id());
                 Ok(())
             }
             // A server may say why before it closes on a message that it has not read to its end.
-            (Outcome::Refused(remote), _) => Err(CallError::Rejected(remote)),
+            (Ended::Refused(remote), _) => Err(CallError::Rejected(remote)),
             (_, Err(_)) => Err(CallError::NotSent(Reason::Disconnected)),
-            (Outcome::Late, Ok(())) => Err(CallError::Deadline { sent: true }),
-            (Outcome::Lost, Ok(())) => Err(CallError::ConnectionLost),
+            (Ended::Late, Ok(())) => Err(CallError::Deadline { sent: true }),
+            (Ended::Lost, Ok(())) => Err(CallError::ConnectionLost),
         };
     }
 }
@@ -185,7 +197,7 @@ impl<E> fmt::Debug for Sending<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Begun { .. } => "Sending(not polled yet)",
-            State::UnderWay(_) => "Sending(under way)",
+            State::UnderWay { .. } => "Sending(under way)",
             State::Over => "Sending(over)",
         })
     }

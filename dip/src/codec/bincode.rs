@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 
+mod input;
 mod read;
 mod write;
 

@@ -34,6 +34,7 @@ pub trait HasDefaultCodec {}
 #[derive(Debug)]
 pub enum Undecided {}
 
+#[diagnostic::do_not_recommend]
 impl<T> Codec<T> for Undecided {
     fn encode(_: &T, _: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         Err(EncodeError::new("the message did not compile"))

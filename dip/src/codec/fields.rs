@@ -39,6 +39,7 @@ pub trait Field: Sized {
     fn new(text: Option<String>) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl Field for Option<String> {
     fn get(&self) -> Option<&str> {
         self.as_deref()

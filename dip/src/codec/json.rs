@@ -40,7 +40,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
-        decode_charged(body, limits).map(|(value, _)| value)
+        decode_charged(&body, limits).map(|(value, _)| value)
     }
 }
 
@@ -54,10 +54,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 
 /// Reads a value, and says what of [`DecodeLimits::decoded_size`] it took.
 pub(crate) fn decode_charged<T: DeserializeOwned>(
-    body: Body<'_>,
+    body: &[u8],
     limits: &DecodeLimits,
 ) -> Result<(T, usize), DecodeError> {
-    let (value, size) = read::value(utf8::text(&body)?, limits.decoded_size)?;
+    let (value, size) = read::value(utf8::text(body)?, limits.decoded_size)?;
     Ok((from_value(value)?, size))
 }
 

@@ -8,6 +8,29 @@ use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtyp
 #[derive(Debug)]
 pub enum Raw {}
 
+/// What the derive finds in a `raw` message: [`Bytes`], or an error that says so.
+#[diagnostic::on_unimplemented(
+    message = "a `raw` message holds `bytes::Bytes`, not `{Self}`",
+    label = "expected `bytes::Bytes`"
+)]
+pub trait RawField: Sized {
+    #[doc(hidden)]
+    fn get(&self) -> &Bytes;
+    #[doc(hidden)]
+    fn new(bytes: Bytes) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl RawField for Bytes {
+    fn get(&self) -> &Bytes {
+        self
+    }
+
+    fn new(bytes: Bytes) -> Self {
+        bytes
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Newtype<Inner = Bytes>> Codec<T> for Raw {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {

@@ -6,6 +6,29 @@ use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtyp
 #[derive(Debug)]
 pub enum Text {}
 
+/// What the derive finds in a `text` message: a `String`, or an error that says so.
+#[diagnostic::on_unimplemented(
+    message = "a `text` message holds a `String`, not `{Self}`",
+    label = "expected `String`"
+)]
+pub trait TextField: Sized {
+    #[doc(hidden)]
+    fn get(&self) -> &String;
+    #[doc(hidden)]
+    fn new(text: String) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl TextField for String {
+    fn get(&self) -> &String {
+        self
+    }
+
+    fn new(text: String) -> Self {
+        text
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Newtype<Inner = String>> Codec<T> for Text {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {

@@ -6,6 +6,7 @@ use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 #[derive(Debug)]
 pub enum Unit {}
 
+#[diagnostic::do_not_recommend]
 impl Codec<()> for Unit {
     fn encode((): &(), _: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         Ok(())

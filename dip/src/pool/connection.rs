@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ impl Frame {
 
 /// How a message ended that was written whole.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum Ended {
     /// It was acknowledged; the connection is good for the next one.
     Acked,
     /// The server said something else.
@@ -93,17 +93,15 @@ impl Connection {
     ) -> Result<(), DialError> {
         let written = timeout_at(deadline, self.write(&Frame::claim(id))).await;
         let outcome = match written {
-            Err(_) => Outcome::Late,
+            Err(_) => Ended::Late,
             // A server that turns us away may say why before it reads.
             Ok(_) => self.reply(deadline).await,
         };
         Err(match outcome {
-            Outcome::Acked => return Ok(()),
-            Outcome::Refused(remote) => DialError::IdRefused(remote),
-            Outcome::Late => {
-                DialError::Connect(ConnectError::TimedOut { address: address.clone() })
-            }
-            Outcome::Lost => {
+            Ended::Acked => return Ok(()),
+            Ended::Refused(remote) => DialError::IdRefused(remote),
+            Ended::Late => DialError::Connect(ConnectError::TimedOut { address: address.clone() }),
+            Ended::Lost => {
                 let source = io::Error::new(
                     io::ErrorKind::ConnectionReset,
                     "the server closed the connection instead of accepting the client's id",
@@ -138,39 +136,114 @@ impl Connection {
 
     /// Waits for the reply to the message that was written.
     ///
-    /// After anything but [`Outcome::Acked`] the connection must be closed: another reply may be
+    /// After anything but [`Ended::Acked`] the connection must be closed: another reply may be
     /// under way. Not cancel safe, for the same reason.
-    pub(crate) async fn reply(&mut self, deadline: Instant) -> Outcome {
-        let mut reply = Reply::default();
-        loop {
-            match timeout_at(deadline, self.stream.read_buf(&mut reply.room())).await {
-                Err(_) => return Outcome::Late,
-                Ok(Ok(0) | Err(_)) => return Outcome::Lost,
-                Ok(Ok(_)) => {}
-            }
-            match reply.arrived() {
-                Arrived::Nothing => {}
-                Arrived::Ack => return Outcome::Acked,
-                Arrived::AckAndMore => {
-                    tracing::warn!("the server sent more than `ok`; the connection is closed");
-                    return Outcome::Lost;
-                }
-                Arrived::Text | Arrived::FullText => break,
-            }
+    pub(crate) async fn reply(&mut self, deadline: Instant) -> Ended {
+        read_reply(&mut self.stream, deadline).await
+    }
+}
+
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin), deadline: Instant) -> Ended {
+    let mut reply = Reply::default();
+    loop {
+        match timeout_at(deadline, stream.read_buf(&mut reply.room())).await {
+            Err(_) => return Ended::Late,
+            Ok(Ok(0) | Err(_)) => return Ended::Lost,
+            Ok(Ok(_)) => {}
         }
-        self.read_rest(&mut reply, deadline).await;
-        Outcome::Refused(Remote::from_classic(reply.into_text()))
+        match reply.arrived() {
+            Arrived::Nothing => {}
+            Arrived::Ack => return Ended::Acked,
+            Arrived::AckAndMore => {
+                tracing::warn!("the server sent more than `ok`; the connection is closed");
+                return Ended::Lost;
+            }
+            Arrived::Text | Arrived::FullText => break,
+        }
+    }
+    // What an error text says is clear from its beginning, so a deadline or a broken stream only
+    // cuts it.
+    while reply.arrived() == Arrived::Text {
+        let quiet = (Instant::now() + QUIET).min(deadline);
+        match timeout_at(quiet, stream.read_buf(&mut reply.room())).await {
+            Ok(Ok(n)) if n > 0 => {}
+            _ => break,
+        }
+    }
+    Ended::Refused(Remote::from_classic(reply.into_text()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::duplex;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// What comes of a reply whose pieces arrive one by one, each so many milliseconds after the
+    /// one before, and when. The deadline is one second; the stream ends if the last piece is empty.
+    async fn read(pieces: &'static [(u32, &'static [u8])]) -> (Ended, Duration) {
+        let (mut client, mut server) = duplex(1 << 20);
+        let begun = Instant::now();
+        tokio::spawn(async move {
+            for (wait, piece) in pieces {
+                sleep(MS * *wait).await;
+                if piece.is_empty() {
+                    return;
+                }
+                server.write_all(piece).await.unwrap();
+            }
+            sleep(MS * 10_000).await;
+        });
+        (read_reply(&mut client, begun + MS * 1000).await, begun.elapsed())
     }
 
-    /// Reads an error text to its end. What it says is clear from its beginning, so a deadline or a
-    /// broken stream only cuts it.
-    async fn read_rest(&mut self, reply: &mut Reply, deadline: Instant) {
-        while reply.arrived() != Arrived::FullText {
-            let quiet = (Instant::now() + QUIET).min(deadline);
-            match timeout_at(quiet, self.stream.read_buf(&mut reply.room())).await {
-                Ok(Ok(n)) if n > 0 => {}
-                _ => break,
-            }
+    fn text(ended: Ended) -> String {
+        match ended {
+            Ended::Refused(remote) => remote.text,
+            other => panic!("{other:?}"),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ok_may_come_in_two_pieces_however_far_apart() {
+        assert!(matches!(read(&[(0, b"ok")]).await.0, Ended::Acked));
+        assert!(matches!(read(&[(5, b"o"), (900, b"k")]).await.0, Ended::Acked));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_an_ok_is_too_late_or_lost() {
+        let (ended, took) = read(&[(5, b"o")]).await;
+        assert!(matches!(ended, Ended::Late));
+        assert_eq!(took, MS * 1000);
+        let (ended, took) = read(&[(5, b"o"), (5, b"")]).await;
+        assert!(matches!(ended, Ended::Lost));
+        assert_eq!(took, MS * 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_ends_after_50_quiet_milliseconds() {
+        let (ended, took) = read(&[(0, b"E("), (49, b"1"), (49, b")"), (60, b"late")]).await;
+        assert_eq!(text(ended), "E(1)");
+        assert!((MS * 148..MS * 151).contains(&took), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_ends_with_its_stream() {
+        let (ended, took) = read(&[(0, b"E("), (10, b"2)"), (10, b"")]).await;
+        assert_eq!(text(ended), "E(2)");
+        assert_eq!(took, MS * 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_text_without_end_is_cut_at_the_deadline() {
+        const DOTS: &[(u32, &[u8])] = &[(40, b"." as &[u8]); 100];
+        let (ended, took) = read(DOTS).await;
+        assert_eq!(took, MS * 1000);
+        assert!((23..=25).contains(&text(ended).len()));
     }
 }

@@ -168,7 +168,7 @@ impl Bound {
 
 /// Tells a peer why it may not connect: it is the reply to its first frame.
 async fn turn_away(mut stream: Stream, why: &Rejection) {
-    _ = stream.write_all(classic::rejection(why).as_bytes()).await;
+    _ = stream.write_all(classic::error_text(why.class(), why.text()).as_bytes()).await;
     _ = stream.shutdown().await;
     let mut scratch = [0; 1024];
     while stream.read(&mut scratch).await.is_ok_and(|n| n > 0) {}

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::dispatch::{Hold, guarded};
-use crate::handler::Outcome;
-use crate::reply::{Code, Rejection};
+use crate::reply::{Code, Outcome, Rejection};
 
 /// Runs blocking handlers.
 #[derive(Clone)]

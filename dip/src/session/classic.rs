@@ -354,7 +354,8 @@ impl Session {
     }
 
     fn say(&mut self, rejection: &Rejection) {
-        self.output.extend_from_slice(classic::rejection(rejection).as_bytes());
+        let text = classic::error_text(rejection.class(), rejection.text());
+        self.output.extend_from_slice(text.as_bytes());
     }
 }
 

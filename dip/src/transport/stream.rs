@@ -50,11 +50,6 @@ impl Stream {
         self.credentials
     }
 
-    /// Whether this is a Unix socket.
-    pub(crate) fn is_unix(&self) -> bool {
-        matches!(self.socket, Socket::Unix(_))
-    }
-
     /// Whether the peer has neither sent anything that was not read, nor left, nor is broken.
     ///
     /// The kernel is asked: what tokio knows of the socket can be older than what has happened.
@@ -182,5 +177,37 @@ impl AsyncWrite for Stream {
             Socket::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
             Socket::Gone => Poll::Ready(Err(gone())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    fn pair() -> (Stream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Stream::unix(ours).unwrap(), theirs)
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_quiet_until_the_peer_sends_or_leaves() {
+        let (mut stream, mut peer) = pair();
+        assert!(stream.is_quiet());
+        peer.write_all(b"x").await.unwrap();
+        assert!(!stream.is_quiet());
+        stream.read_u8().await.unwrap();
+        assert!(stream.is_quiet());
+        drop(peer);
+        assert!(!stream.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn a_child_closes_its_copy() {
+        let (mut stream, mut peer) = pair();
+        stream.process += 1;
+        drop(stream);
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
     }
 }

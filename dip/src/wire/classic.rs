@@ -10,8 +10,6 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::reply::Rejection;
-
 /// Bytes in front of a body: the type and the length.
 pub(crate) const HEADER: usize = 5;
 
@@ -36,28 +34,24 @@ pub(crate) fn header(mtype: u8, length: u32) -> [u8; HEADER] {
     [mtype, a, b, c, d]
 }
 
-/// The reply that tells a peer of a rejection. It is never `ok`, which has no parentheses.
-pub(crate) fn rejection(rejection: &Rejection) -> String {
-    const QUOTES_AND_PARENTHESES: usize = 4;
-    let mut class = rejection.class().to_owned();
-    truncate(&mut class, 128);
-    let mut text = rejection.text().to_owned();
+/// The reply that tells a peer of an error. It is never `ok`, which has no parentheses.
+pub(crate) fn error_text(class: &str, text: &str) -> String {
+    /// Quoting makes at most this many bytes of one.
+    const EXPANSION: usize = 4;
+    let class = cut(class, 128);
+    let mut text = cut(text, MAX_REPLY_TEXT);
     loop {
-        let reply = format!("{class}({})", Quoted(&text));
+        let reply = format!("{class}({})", Quoted(text));
         if reply.len() <= MAX_REPLY_TEXT {
             return reply;
         }
-        // Quoting can lengthen a text fourfold: cut by what is too much, at least a byte.
-        let excess = (reply.len() - MAX_REPLY_TEXT).div_ceil(QUOTES_AND_PARENTHESES).max(1);
-        let len = text.len().saturating_sub(excess);
-        truncate(&mut text, len);
+        let excess = (reply.len() - MAX_REPLY_TEXT).div_ceil(EXPANSION);
+        text = cut(text, text.len() - excess);
     }
 }
 
-fn truncate(text: &mut String, len: usize) {
-    if text.len() > len {
-        text.truncate(text.floor_char_boundary(len));
-    }
+fn cut(text: &str, len: usize) -> &str {
+    &text[..text.floor_char_boundary(len)]
 }
 
 /// Text as Python's `repr` quotes it: single quotes unless the text holds `'` and no `"`; control
@@ -116,10 +110,11 @@ mod tests {
     #[test]
     fn a_rejection_fits_into_a_kibibyte() {
         for text in ["x".repeat(5000), "\0".repeat(5000), "数".repeat(5000), "ok".into()] {
-            let reply = rejection(&Rejection::named("ValueError", text));
+            let reply = error_text("ValueError", &text);
             assert!(reply.len() <= MAX_REPLY_TEXT, "{}", reply.len());
             assert!(reply.starts_with("ValueError('") && reply.ends_with("')"));
         }
-        assert_eq!(rejection(&Rejection::named("", "")), "('')");
+        assert_eq!(error_text("", ""), "('')");
+        assert!(error_text(&"E".repeat(5000), &"x".repeat(5000)).len() <= MAX_REPLY_TEXT);
     }
 }

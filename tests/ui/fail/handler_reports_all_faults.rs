@@ -8,6 +8,6 @@ struct Note {
 }
 
 #[handler(blokcing, group)]
-const fn note(&self, note: &Note) {}
+const fn note(_: &Note) {}
 
 fn main() {}

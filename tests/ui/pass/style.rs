@@ -55,7 +55,7 @@ async fn add(Add { a, b }: Add) -> Result<i64, MathError> {
     a.checked_add(b).ok_or(MathError::Overflow)
 }
 
-#[handler(ordered = "server", group = "worker", no_cancel)]
+#[handler(ordered = "server", group = "worker")]
 async fn parse(
     Json(text): Json<String>,
     State(_db): State<Db>,
@@ -67,7 +67,7 @@ async fn parse(
     Ok(())
 }
 
-#[handler(blocking, spawn)]
+#[handler(blocking)]
 fn progress(progress: Progress, mut db: State<Db>) -> Vec<u8> {
     db.0 = Db;
     match progress {

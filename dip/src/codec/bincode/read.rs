@@ -4,17 +4,14 @@
 //! `bincode::serde` lays it out. That one takes no limits at run time: it descends as deep as the
 //! body says, reserves what a length claims and loops for as long, and its errors quote the body.
 
-use bincode::config::{Configuration, standard};
-use bincode::de::read::{BorrowReader, Reader};
-use bincode::de::{BorrowDecode, Decode, Decoder, DecoderImpl};
-use bincode::error::DecodeError as Malformed;
 use serde::de::value::U32Deserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer,
     MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use crate::codec::{Body, DecodeError, DecodeLimits, utf8};
+use super::input::Input;
+use crate::codec::{Body, DecodeError, DecodeLimits};
 use crate::value::Fault;
 
 /// The value that `bytes` hold, all of them.
@@ -22,112 +19,11 @@ pub(super) fn value<T: DeserializeOwned>(
     bytes: &[u8],
     limits: &DecodeLimits,
 ) -> Result<T, DecodeError> {
-    let mut input = Input {
-        decoder: DecoderImpl::new(Rest(bytes), standard(), ()),
-        max_depth: limits.depth,
-        limit: limits.decoded_size,
-        left: limits.decoded_size,
-    };
+    let mut input = Input::new(bytes, limits);
     let place = Place { input: &mut input, depth: 0, room: 0 };
     let value = T::deserialize(place).map_err(Fault::into_decode_error)?;
     Body::from(input.rest()).finish()?;
     Ok(value)
-}
-
-/// The bytes not read yet.
-struct Rest<'de>(&'de [u8]);
-
-impl<'de> BorrowReader<'de> for Rest<'de> {
-    #[inline]
-    fn take_bytes(&mut self, len: usize) -> Result<&'de [u8], Malformed> {
-        let (front, rest) = self
-            .0
-            .split_at_checked(len)
-            .ok_or_else(|| Malformed::UnexpectedEnd { additional: len - self.0.len() })?;
-        self.0 = rest;
-        Ok(front)
-    }
-}
-
-impl Reader for Rest<'_> {
-    #[inline]
-    fn read(&mut self, bytes: &mut [u8]) -> Result<(), Malformed> {
-        bytes.copy_from_slice(self.take_bytes(bytes.len())?);
-        Ok(())
-    }
-
-    #[inline]
-    fn peek_read(&mut self, n: usize) -> Option<&[u8]> {
-        self.0.get(..n)
-    }
-
-    #[inline]
-    fn consume(&mut self, n: usize) {
-        self.0 = self.0.get(n..).unwrap_or_default();
-    }
-}
-
-/// The body, and what reading it may still cost.
-struct Input<'de> {
-    decoder: DecoderImpl<Rest<'de>, Configuration, ()>,
-    max_depth: usize,
-    limit: usize,
-    /// Of `limit`, what is not used up.
-    left: usize,
-}
-
-impl<'de> Input<'de> {
-    fn rest(&mut self) -> &'de [u8] {
-        self.decoder.reader().0
-    }
-
-    #[inline]
-    fn scalar<T: Decode<()>>(&mut self) -> Result<T, Fault> {
-        T::decode(&mut self.decoder).map_err(malformed)
-    }
-
-    fn bytes(&mut self) -> Result<&'de [u8], Fault> {
-        let bytes = <&[u8]>::borrow_decode(&mut self.decoder).map_err(malformed)?;
-        self.charge(bytes.len())?;
-        Ok(bytes)
-    }
-
-    fn text(&mut self) -> Result<&'de str, Fault> {
-        utf8::text(self.bytes()?).map_err(|error| Fault::of(&error))
-    }
-
-    /// How many elements follow. One byte is charged for each at once, so that no claim outlasts the
-    /// limit, not even one for elements of no size.
-    fn len(&mut self) -> Result<usize, Fault> {
-        let len = self.scalar()?;
-        self.charge(len)?;
-        Ok(len)
-    }
-
-    /// Counts memory that a value is about to take.
-    #[inline]
-    fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err(Fault::of(&DecodeError::too_large(self.limit))),
-        }
-    }
-}
-
-#[cold]
-fn malformed(error: Malformed) -> Fault {
-    let text = match error {
-        Malformed::UnexpectedEnd { .. } => "the body ends inside a value",
-        Malformed::InvalidIntegerType { .. } => "an integer is too large for its type",
-        Malformed::OutsideUsizeRange(_) => "a length is larger than any memory",
-        Malformed::InvalidBooleanValue(_) => "a boolean is neither 0 nor 1",
-        Malformed::InvalidCharEncoding(_) => "a character is no Unicode scalar value",
-        _ => "the body is no bincode",
-    };
-    Fault::of(&DecodeError::new(text))
 }
 
 #[cold]

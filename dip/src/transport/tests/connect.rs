@@ -112,7 +112,7 @@ async fn both_ends_know_the_process_at_the_other() {
         let peer = stream.credentials().unwrap();
         assert_eq!(peer.uid, credentials::own_uid());
         assert_eq!(peer.pid.unwrap().get(), std::process::id());
-        assert!(stream.is_unix());
+        assert!(stream.credentials().is_some());
     }
 }
 

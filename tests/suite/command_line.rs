@@ -1,0 +1,236 @@
+//! The program `dip`, as a child process.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use dip::tagged::from_tagged;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::vectors::{Vector, load};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn dip() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dip_command"));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Runs `dip` to its end.
+async fn dip_with(arguments: &[&str]) -> Output {
+    let output = timeout(LIMIT, dip().args(arguments).output());
+    output.await.expect("it ends").unwrap()
+}
+
+/// A running `dip listen`, whose output goes to a file: what is there has been flushed.
+struct Listening {
+    child: Child,
+    /// Where it says it listens.
+    address: String,
+    directory: TempDir,
+}
+
+impl Listening {
+    async fn on(address: &str, options: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = dip()
+            .current_dir(&directory)
+            .args(["listen", address])
+            .args(options)
+            .stdout(File::create(directory.path().join("lines")).unwrap())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = timeout(LIMIT, errors.next_line()).await.expect("it begins").unwrap().unwrap();
+        let address = line.strip_prefix("dip: listening on ").expect(&line).to_owned();
+        // What it says later is read to its end, so that it never waits.
+        tokio::spawn(async move { while let Ok(Some(_)) = errors.next_line().await {} });
+        Self { child, address, directory }
+    }
+
+    async fn on_a_path(options: &[&str]) -> (Self, UnixStream) {
+        let listening = Self::on("socket", options).await;
+        let stream = UnixStream::connect(listening.path()).await.unwrap();
+        (listening, stream)
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("socket")
+    }
+
+    /// What it has printed.
+    fn lines(&self) -> Vec<Value> {
+        let lines = std::fs::read_to_string(self.directory.path().join("lines")).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Its exit code after this signal.
+    async fn end(&mut self, signal: Signal) -> Option<i32> {
+        let pid = Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
+        timeout(LIMIT, self.child.wait()).await.expect("it ends").unwrap().code()
+    }
+}
+
+/// Sends a frame and returns the reply.
+async fn ask(
+    stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin),
+    mtype: u8,
+    body: &[u8],
+) -> String {
+    let header = [&[mtype][..], &(body.len() as u32).to_be_bytes()].concat();
+    stream.write_all(&[&header, body].concat()).await.unwrap();
+    let mut reply = [0; 4096];
+    let len = timeout(LIMIT, stream.read(&mut reply)).await.expect("it answers").unwrap();
+    String::from_utf8(reply[..len].to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn listen_prints_each_message_before_it_acknowledges_it() {
+    let (listening, mut stream) = Listening::on_a_path(&[]).await;
+    for n in 0..50 {
+        assert_eq!(ask(&mut stream, b'J', format!("[{n}]").as_bytes()).await, "ok");
+        let lines = listening.lines();
+        assert_eq!(lines.len(), n + 1);
+        assert_eq!(lines[n], json!({"id": null, "mtype": 74, "mtype_chr": "J", "value": [n]}));
+    }
+}
+
+#[tokio::test]
+async fn listen_prints_the_id_that_a_client_claims_and_no_line_for_the_claim() {
+    let (listening, mut stream) = Listening::on_a_path(&[]).await;
+    let id = uuid::Uuid::from_u128(0xdee_9f03);
+    assert_eq!(ask(&mut stream, 0x1d, id.as_bytes()).await, "ok");
+    assert_eq!(ask(&mut stream, b'O', b"x").await, "ok");
+    let line = json!({"id": id.to_string(), "mtype": 79, "mtype_chr": "O", "value": "x"});
+    assert_eq!(listening.lines(), [line]);
+}
+
+#[tokio::test]
+async fn listen_prints_the_bytes_with_hex() {
+    let (listening, mut stream) = Listening::on_a_path(&["--hex"]).await;
+    assert_eq!(ask(&mut stream, b'J', b"[ 1 ]").await, "ok");
+    assert!(ask(&mut stream, b'J', b"[").await.starts_with("JSONDecodeError("));
+    let line = json!({"id": null, "mtype": 74, "mtype_chr": "J", "body_hex": "5b2031205d"});
+    assert_eq!(listening.lines(), [line]);
+}
+
+/// What dip refuses although the package reads it: text that a `String` can't hold, list elements that
+/// are cut, and objects that only running a pickle would make.
+fn refused(vector: &Vector) -> bool {
+    let names = [
+        "lone_surrogate",
+        "J/text/escape_lone",
+        "J/text/escape_swapped",
+        "J/text/escape_high_",
+        "/last_element_shorter_than_declared",
+        "/length_ffffffff",
+    ];
+    let plain = ["set", "frozenset", "bytearray", "bytes", "encode"];
+    let object = |name: &String| !plain.contains(&name.rsplit(' ').next().unwrap());
+    names.iter().any(|part| vector.name.contains(part)) || vector.globals.iter().any(object)
+}
+
+#[tokio::test]
+async fn listen_prints_every_golden_message_as_the_package_reads_it() {
+    let (listening, mut stream) = Listening::on_a_path(&[]).await;
+    let mut expected = Vec::new();
+    for vector in load().vectors {
+        let reply = ask(&mut stream, vector.mtype as u8, &vector.body()).await;
+        assert_eq!(reply != "ok", refused(&vector), "{}: {reply}", vector.name);
+        // Ids are not printed.
+        if reply == "ok" && vector.mtype != 0x1d {
+            expected.push(vector);
+        }
+    }
+    let lines = listening.lines();
+    assert_eq!(lines.len(), expected.len());
+    assert!(lines.len() > 450, "{} lines", lines.len());
+    for (line, vector) in lines.iter().zip(expected) {
+        let name = &vector.name;
+        assert_eq!(line["mtype"], vector.mtype, "{name}");
+        assert_eq!(line["mtype_chr"].as_str().unwrap(), char::from(vector.mtype as u8).to_string());
+        let value = vector.decoded.as_ref().unwrap_or(&vector.value);
+        assert_eq!(from_tagged(&line["value"]).unwrap(), from_tagged(value).unwrap(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn listen_refuses_what_does_not_decode_and_prints_no_line_for_it() {
+    let (listening, mut stream) = Listening::on_a_path(&[]).await;
+    for vector in load().decode_errors {
+        let reply = ask(&mut stream, vector.mtype as u8, &vector.body()).await;
+        assert_ne!(reply, "ok", "{}", vector.name);
+    }
+    assert_eq!(listening.lines(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn listen_ends_at_a_signal_and_removes_its_path() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let (mut listening, mut stream) = Listening::on_a_path(&[]).await;
+        assert_eq!(ask(&mut stream, b'O', b"x").await, "ok");
+        assert!(listening.path().exists());
+
+        assert_eq!(listening.end(signal).await, Some(0));
+
+        assert!(!listening.path().exists());
+        assert_eq!(listening.lines().len(), 1);
+        assert_eq!(stream.read(&mut [0; 64]).await.unwrap(), 0, "the end of the stream");
+    }
+}
+
+#[tokio::test]
+async fn listen_says_who_listens_on_a_path_that_is_taken() {
+    let (listening, _stream) = Listening::on_a_path(&[]).await;
+    let output = dip_with(&["listen", listening.path().to_str().unwrap()]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains(&listening.child.id().unwrap().to_string()), "{errors}");
+    assert!(listening.path().exists());
+}
+
+#[tokio::test]
+async fn listen_serves_tcp_only_when_told_that_nobody_is_authenticated() {
+    let output = dip_with(&["listen", "tcp:127.0.0.1:0"]).await;
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(errors.contains("--insecure-no-auth"), "{errors}");
+
+    let listening = Listening::on("tcp:127.0.0.1:0", &["--insecure-no-auth"]).await;
+    let mut stream =
+        TcpStream::connect(listening.address.trim_start_matches("tcp:")).await.unwrap();
+    assert_eq!(ask(&mut stream, b'E', b"x").await, "ok");
+    assert_eq!(listening.lines()[0]["value"], "x");
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_told_apart_from_failures() {
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&[], 2, "Usage:"),
+        (&["serve"], 2, "unrecognized subcommand 'serve'"),
+        (&["listen"], 2, "<ADDRESS>"),
+        (&["listen", "socket", "--hx"], 2, "'--hx'"),
+        (&["listen", "localhost:7000"], 2, "accepted are PATH, unix:PATH and tcp:HOST:PORT"),
+        (&["listen", "tcp:localhost:x"], 2, "0 to 65535"),
+        (&["listen", "socket", "--wire", "modern"], 2, "classic"),
+        (&["listen", "/no/such/directory/socket"], 1, "/no/such/directory"),
+    ];
+    assert!(!Path::new("/no/such/directory").exists());
+    for (arguments, code, says) in cases {
+        let output = dip_with(arguments).await;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {errors}");
+        assert!(errors.contains(says), "{arguments:?}: {errors}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
