@@ -151,7 +151,11 @@ impl Id {
         if (1..=120).contains(&name.len()) && name.chars().all(allowed) {
             return Ok(Self::Name(name));
         }
-        let text = "the name of an mtype is 1 to 120 characters of a-z, 0-9, `.`, `_` and `-`";
+        let mut text =
+            "the name of an mtype is 1 to 120 characters of a-z, 0-9, `.`, `_` and `-`".to_owned();
+        if name.len() == 1 {
+            text.push_str(&format!(": did you mean the byte `b'{name}'`?"));
+        }
         Err(Error::new_spanned(lit, text))
     }
 }
