@@ -46,6 +46,12 @@
 //! a type byte, a length and a body, each answered by `ok` or by an error text. It carries messages
 //! that reply `()`.
 //!
+//! # What it says
+//!
+//! dip logs through [`tracing`](https://docs.rs/tracing): what goes wrong as warnings; each message as
+//! an event of the target `dip::message` at the level debug, with the fields `peer`, `mtype`, `name`,
+//! `bytes`, `took` and `outcome`, never its body. [`Server::stats`] has the sums.
+//!
 //! # Features
 //!
 //! * `bincode` (default): the default codec. Without it every message names its codec.
@@ -117,6 +123,12 @@ pub use transport::{
     Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
 };
 pub use value::Value;
+
+/// The type of client ids, of the crate `uuid`.
+pub use uuid::Uuid;
+
+/// Shared bytes, of the crate `bytes`: what the codec `raw` carries.
+pub use bytes::Bytes;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
