@@ -57,7 +57,7 @@ impl Server {
 
     /// Begins a graceful stop and returns at once: no new connections, messages in hand are
     /// finished and answered. [`Bound::run`] returns when that is done, or after
-    /// [`Limits::drain`]; then what still runs is dropped.
+    /// [`Limits::drain`](crate::Limits::drain); then what still runs is dropped.
     pub fn shutdown(&self) {
         self.0.advance(Stage::Draining);
     }
