@@ -185,10 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let started = Instant::now();
             let (mtype, bytes, dispatched) = match event {
                 Event::Refused(mtype, why) => {
-                    match why.code() {
-                        Code::UnknownType => {
-                            _ = self.service.totals().unknown.fetch_add(1, Relaxed)
-                        }
+                    if why.code() == Code::UnknownType {
+                        self.service.totals().unknown.fetch_add(1, Relaxed);
+                    } else {
+                        self.service.routes().refused(mtype);
+                    }
                         _ => self.service.routes().refused(mtype),
                     }
                     (mtype, 0, Dispatched::Done(Err(why)))
