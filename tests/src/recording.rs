@@ -9,7 +9,6 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::python::Python;
 
@@ -28,7 +27,7 @@ pub struct Recording {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct Recorded {
     /// The id that the client claims.
-    pub id: Option<Uuid>,
+    pub id: Option<String>,
     /// The type.
     pub mtype: char,
     /// The value, as Python prints it.

@@ -80,10 +80,11 @@ impl Send {
         }
         let limits = DecodeLimits::for_body(bytes.len());
         // As the package reads it: in order, with all digits of integers, with NaN.
-        let json = <codec::Json as Codec<Value>>::decode(Body::from(Bytes::from(bytes)), &limits)
-            .map_err(|error| Failure::Usage(format!("VALUE is not JSON: {}", error.text())))?;
-        let value = tagged::untag(&json)
-            .map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
+        let json =
+            <codec::Json as Codec<Value>>::decode(Body::from(Bytes::from(bytes)), &limits)
+                .map_err(|error| Failure::Usage(format!("VALUE is not JSON: {}", error.text())))?;
+        let value =
+            tagged::untag(&json).map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
         let mtype = Mtype::byte(self.mtype);
         if !builtin::MTYPES.contains(&self.mtype) || self.mtype == SET_CONNECTION_ID {
             return Err(Failure::Usage(format!("a message of type {mtype} needs --raw or --hex")));
@@ -107,6 +108,7 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 
 fn mtype(text: &str) -> Result<u8, String> {
     let byte = match text.strip_prefix("0x") {
+        Some(digits) if digits.starts_with('+') => None,
         Some(digits) => u8::from_str_radix(digits, 16).ok(),
         None => text.chars().next().filter(|c| c.len_utf8() == text.len()).map(|c| c as u8),
     };
