@@ -484,6 +484,8 @@ async fn wrong_arguments_of_send_are_told_before_it_connects() {
         (&["localhost:7000", "O", "1"], "accepted are PATH, unix:PATH and tcp:HOST:PORT"),
         (&[address, "OO", "1"], "one ASCII character or 0xNN"),
         (&[address, "é", "1"], "one ASCII character or 0xNN"),
+        // Cut to a byte, its number is that of J.
+        (&[address, "\u{44a}", "1"], "one ASCII character or 0xNN"),
         (&[address, "", "1"], "one ASCII character or 0xNN"),
         (&[address, "0x100", "1"], "one ASCII character or 0xNN"),
         (&[address, "0x+f", "1", "--raw"], "one ASCII character or 0xNN"),
@@ -502,7 +504,7 @@ async fn wrong_arguments_of_send_are_told_before_it_connects() {
         (&[address, "J", "5", "--id", ID, "--no-id"], "cannot be used with"),
         (&[address, "J", "5", "--id", "me"], "--id"),
         (&[address, "J", "5", "--timeout", "5"], "write a number and ms or s"),
-        (&[address, "J", "5", "--timeout", "-1s"], "--timeout"),
+        (&[address, "J", "5", "--timeout=-1s"], "write a number and ms or s"),
         (&[address, "J", "5", "--timeout=NaNs"], "write a number and ms or s"),
     ];
     for (arguments, says) in cases {

@@ -19,6 +19,7 @@ use dip_tests::serving::{Over, serve};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 const ID: Uuid = Uuid::from_u128(0x1234_5678);
@@ -207,6 +208,38 @@ async fn every_kind_of_python_value_arrives_as_that_kind() {
 
     let expected = r"{'z': {1}, (1, 'a'): b'x\x00\xff', 'b': frozenset(), 1180591620717411303424: bytearray(b'y'), None: [True, -0.0], b'': (), 'a': -1180591620717411303424}";
     assert_eq!(served.next().await, is('P', expected));
+}
+
+#[tokio::test]
+async fn big_messages_arrive_whole() {
+    let Some(python) = python() else { return };
+    let mut served = Served::new(python, false).await;
+    let client = served.client().await;
+    let text = "0123456789abcdef".repeat(300_000);
+    let (sent, received) = tokio::join!(client.send(&Stdout(text.clone())), served.next());
+    sent.unwrap();
+    assert!(received == ('O', format!("'{text}'")));
+    let list: Vec<_> = (0..60_000).collect();
+    let (sent, received) = tokio::join!(client.send_pickle(&list), served.next());
+    sent.unwrap();
+    assert!(received == ('P', format!("{list:?}")));
+}
+
+#[tokio::test]
+async fn messages_of_many_tasks_each_arrive_once() {
+    let Some(python) = python() else { return };
+    let mut served = Served::new(python, false).await;
+    let client = served.client().await;
+    let mut tasks: JoinSet<_> = (0..500).map(|n| client.send_json(&n)).collect();
+    let mut seen = Vec::new();
+    for _ in 0..500 {
+        seen.push(served.next().await.1.parse::<u32>().unwrap());
+    }
+    while let Some(sent) = tasks.join_next().await {
+        sent.unwrap().unwrap();
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..500).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -110,7 +110,10 @@ fn mtype(text: &str) -> Result<u8, String> {
     let byte = match text.strip_prefix("0x") {
         Some(digits) if digits.starts_with('+') => None,
         Some(digits) => u8::from_str_radix(digits, 16).ok(),
-        None => text.chars().next().filter(|c| c.len_utf8() == text.len()).map(|c| c as u8),
+        None => match text.as_bytes() {
+            &[byte] => Some(byte),
+            _ => None,
+        },
     };
     byte.ok_or_else(|| "a type is one ASCII character or 0xNN (names need the native wire)".into())
 }
