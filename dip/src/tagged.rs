@@ -149,29 +149,33 @@ impl std::error::Error for NotTagged {}
 /// When the tag is malformed, and when it is of a kind that [`Value`] does not have, such as `uuid`
 /// or text with lone surrogates.
 pub fn from_tagged(json: &Json) -> Result<Value, NotTagged> {
+    untag(&json.clone().into())
+}
+
+/// The same of JSON that was read as a [`Value`], which keeps the order of keys and every digit.
+pub(crate) fn untag(json: &Value) -> Result<Value, NotTagged> {
     match json {
-        Json::Array(items) => untag_items(items).map(Value::List),
-        Json::Object(map) => match map.get("$type") {
+        Value::List(items) => untag_items(items).map(Value::List),
+        Value::Dict(map) => match map.get("$type") {
             None => {
-                let entries =
-                    map.iter().map(|(key, value)| Ok((key.as_str(), from_tagged(value)?)));
+                let entries = map.iter().map(|(key, value)| Ok((key.clone(), untag(value)?)));
                 Ok(Value::Dict(entries.collect::<Result<_, NotTagged>>()?))
             }
-            Some(Json::String(kind)) => Tag { kind, map }.read(),
+            Some(Value::Text(kind)) => Tag { kind, map }.read(),
             Some(_) => Err(NotTagged("the $type is no text".to_owned())),
         },
-        plain => Ok(Value::from(plain.clone())),
+        plain => Ok(plain.clone()),
     }
 }
 
-fn untag_items<C: FromIterator<Value>>(items: &[Json]) -> Result<C, NotTagged> {
-    items.iter().map(from_tagged).collect()
+fn untag_items<C: FromIterator<Value>>(items: &[Value]) -> Result<C, NotTagged> {
+    items.iter().map(untag).collect()
 }
 
 /// An object with a `$type`.
 struct Tag<'a> {
     kind: &'a str,
-    map: &'a Map<String, Json>,
+    map: &'a Dict,
 }
 
 impl Tag<'_> {
@@ -191,7 +195,7 @@ impl Tag<'_> {
             "dict" => Value::Dict(self.entries()?),
             "nested_list" => self.nested(|value| Value::List(vec![value]))?,
             "nested_dict" => {
-                let key = self.map.get("key").map_or(Ok(Value::Null), from_tagged)?;
+                let key = self.map.get("key").map_or(Ok(Value::Null), untag)?;
                 self.nested(|value| Dict::from_iter([(key.clone(), value)]).into())?
             }
             kind => return Err(NotTagged(format!("no value is of the $type {}", cut(kind, 64)))),
@@ -211,7 +215,7 @@ impl Tag<'_> {
     }
 
     fn float(&self) -> Result<f64, NotTagged> {
-        if self.map.contains_key("bits") {
+        if self.map.get("bits").is_some() {
             let bits = self.bytes("bits")?.try_into().map_err(|_| self.malformed("bits"))?;
             return Ok(f64::from_be_bytes(bits));
         }
@@ -219,24 +223,23 @@ impl Tag<'_> {
     }
 
     fn entries(&self) -> Result<Dict, NotTagged> {
-        let entries = self.items()?.iter().map(|pair| match pair.as_array().map(Vec::as_slice) {
-            Some([key, value]) => Ok((from_tagged(key)?, from_tagged(value)?)),
+        let entries = self.items()?.iter().map(|pair| match pair.as_list() {
+            Some([key, value]) => Ok((untag(key)?, untag(value)?)),
             _ => Err(self.malformed("items")),
         });
         entries.collect()
     }
 
     fn nested(&self, wrap: impl Fn(Value) -> Value) -> Result<Value, NotTagged> {
-        let depth = self.map.get("depth").and_then(Json::as_u64);
+        let depth = self.map.get("depth").and_then(Value::as_u64);
         // Deeper ones could not be dropped again.
         let depth = depth.filter(|&depth| depth <= 1000).ok_or_else(|| self.malformed("depth"))?;
-        let leaf = from_tagged(self.map.get("leaf").ok_or_else(|| self.malformed("leaf"))?)?;
+        let leaf = untag(self.map.get("leaf").ok_or_else(|| self.malformed("leaf"))?)?;
         Ok((0..depth).fold(leaf, |value, _| wrap(value)))
     }
 
-    fn items(&self) -> Result<&[Json], NotTagged> {
-        let items = self.map.get("items").and_then(Json::as_array);
-        items.map(Vec::as_slice).ok_or_else(|| self.malformed("items"))
+    fn items(&self) -> Result<&[Value], NotTagged> {
+        self.map.get("items").and_then(Value::as_list).ok_or_else(|| self.malformed("items"))
     }
 
     fn bytes(&self, field: &str) -> Result<Vec<u8>, NotTagged> {
@@ -244,7 +247,7 @@ impl Tag<'_> {
     }
 
     fn text(&self, field: &str) -> Result<&str, NotTagged> {
-        self.map.get(field).and_then(Json::as_str).ok_or_else(|| self.malformed(field))
+        self.map.get(field).and_then(Value::as_str).ok_or_else(|| self.malformed(field))
     }
 
     fn malformed(&self, field: &str) -> NotTagged {

@@ -4,5 +4,6 @@
 
 pub mod process;
 pub mod python;
+pub mod recording;
 pub mod serving;
 pub mod step;

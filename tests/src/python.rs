@@ -48,6 +48,13 @@ pub fn python() -> Option<&'static Python> {
 }
 
 impl Python {
+    /// Runs a script of `tests/python`.
+    pub fn command(&self, script: &str) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.program);
+        command.arg("-B").arg(folder().join("python").join(script));
+        command
+    }
+
     /// Runs a script of `tests/python` that reads JSON and prints JSON.
     ///
     /// # Panics
@@ -59,8 +66,7 @@ impl Python {
         input: &impl Serialize,
         limit: Duration,
     ) -> T {
-        let mut command = tokio::process::Command::new(&self.program);
-        command.arg("-B").arg(folder().join("python").join(script));
+        let mut command = self.command(script);
         let input = serde_json::to_vec(input).expect("JSON");
         let output = process::run(&mut command, &input, limit).await;
         serde_json::from_slice(&output).unwrap_or_else(|error| {

@@ -3,17 +3,24 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use dip::tagged::from_tagged;
+use dip::{Router, State, handler};
+use dip_tests::process;
+use dip_tests::python::python;
+use dip_tests::recording::{Recorded, Recording};
+use dip_tests::serving::{Over, serve};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::python_server::Phrase;
 use crate::vectors::{Vector, load};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -232,5 +239,275 @@ async fn wrong_arguments_are_told_apart_from_failures() {
         assert_eq!(output.status.code(), Some(*code), "{arguments:?}: {errors}");
         assert!(errors.contains(says), "{arguments:?}: {errors}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+/// The messages of every type that JSON can express: what is sent, what a server of the package is
+/// given, and what `dip listen` prints.
+fn messages() -> Vec<(&'static str, &'static str, &'static str, Value)> {
+    let big = || json!({"$type": "int", "dec": "1180591620717411303424"});
+    let pickled = json!({"$type": "dict", "items": [
+        ["z", {"$type": "tuple", "items": [1, {"$type": "bytes", "hex": "7800ff"}]}],
+        [{"$type": "frozenset", "items": []}, {"$type": "set", "items": [1]}],
+        [null, {"$type": "float", "repr": "nan"}],
+    ]});
+    vec![
+        ("O", r#""你好 😀\u0000\r\n""#, r"'你好 😀\x00\r\n'", json!("你好 😀\0\r\n")),
+        ("E", r#""Traceback…\n""#, r"'Traceback…\n'", json!("Traceback…\n")),
+        (
+            "P",
+            r#"{"$type": "dict", "items": [
+                ["z", {"$type": "tuple", "items": [1, {"$type": "bytes", "hex": "7800ff"}]}],
+                [{"$type": "frozenset", "items": []}, {"$type": "set", "items": [1]}],
+                [null, {"$type": "float", "repr": "nan"}]]}"#,
+            r"{'z': (1, b'x\x00\xff'), frozenset(): {1}, None: nan}",
+            pickled,
+        ),
+        ("P", "null", "None", json!(null)),
+        (
+            "J",
+            r#"{"z": 1, "a": [null, true, {"n": 2}]}"#,
+            "{'z': 1, 'a': [None, True, {'n': 2}]}",
+            json!({"$type": "dict", "items": [["z", 1], ["a", [null, true, {"n": 2}]]]}),
+        ),
+        ("J", "1180591620717411303424", "1180591620717411303424", big()),
+        (
+            "J",
+            r#"[{"$type": "int", "dec": "1180591620717411303424"}]"#,
+            "[1180591620717411303424]",
+            json!([big()]),
+        ),
+        ("J", "[NaN]", "[nan]", json!([{"$type": "float", "repr": "nan"}])),
+        ("J", "-7", "-7", json!(-7)),
+        ("H", r#"{"header": "标题"}"#, "{'header': '标题'}", json!({"header": "标题"})),
+        (
+            "o",
+            r#"{"subtask_out": "line\n", "arg": "x=1"}"#,
+            r"{'subtask_out': 'line\n', 'arg': 'x=1'}",
+            json!({"arg": "x=1", "subtask_out": "line\n"}),
+        ),
+        (
+            "e",
+            r#"{"subtask_err": "失败 💥"}"#,
+            "{'subtask_err': '失败 💥'}",
+            json!({"subtask_err": "失败 💥"}),
+        ),
+        (
+            "U",
+            r#"[{"task": "t1", "done": 7}, "two"]"#,
+            "[{'task': 't1', 'done': 7}, 'two']",
+            json!([{"$type": "dict", "items": [["task", "t1"], ["done", 7]]}, "two"]),
+        ),
+        ("I", "[1, null]", "[1, None]", json!([1, null])),
+    ]
+}
+
+const ID: &str = "00000000-0000-0000-0000-00000dee9f03";
+
+/// What `dip send` ends with: its exit code, and what it says.
+async fn send(arguments: &[&str]) -> (i32, String) {
+    let output = dip_with(&[&["send"], arguments].concat()).await;
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    let errors = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().expect("no signal ended it"), errors)
+}
+
+/// It was acknowledged.
+async fn sent(arguments: &[&str]) {
+    assert_eq!(send(arguments).await, (0, String::new()), "{arguments:?}");
+}
+
+/// It was not; the text tells why.
+async fn fails(arguments: &[&str], code: i32, says: &str) {
+    let (actual, errors) = send(arguments).await;
+    assert_eq!(actual, code, "{arguments:?}: {errors}");
+    assert!(errors.contains(says), "{arguments:?}: {errors}");
+}
+
+#[tokio::test]
+async fn send_brings_each_type_to_a_server_of_the_package() {
+    let Some(python) = python() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let mut server = Recording::start(python, &path, false).await;
+    let address = path.to_str().unwrap();
+    for (mtype, value, repr, _) in messages() {
+        sent(&[address, mtype, value, "--id", ID]).await;
+        let expected =
+            Recorded { id: Some(ID.into()), mtype: mtype.parse().unwrap(), value: repr.into() };
+        assert_eq!(server.next().await, expected);
+    }
+    sent(&[address, "0x4f", "\"x\"", "--no-id"]).await;
+    let expected = Recorded { id: None, mtype: 'O', value: "'x'".into() };
+    assert_eq!(server.next().await, expected);
+    sent(&[&format!("unix:{address}"), "O", "\"x\""]).await;
+    assert!(server.next().await.id.is_some_and(|id| id != ID), "a random one");
+}
+
+#[tokio::test]
+async fn listen_prints_what_send_sends() {
+    let listening = Listening::on("socket", &[]).await;
+    let path = listening.path();
+    let address = path.to_str().unwrap();
+    let mut expected = Vec::new();
+    for (mtype, value, _, line) in messages() {
+        let number = mtype.as_bytes()[0];
+        sent(&[address, mtype, value, "--id", ID]).await;
+        expected.push(json!({"id": ID, "mtype": number, "mtype_chr": mtype, "value": line}));
+    }
+    sent(&[address, "J", "[]", "--no-id"]).await;
+    expected.push(json!({"id": null, "mtype": 74, "mtype_chr": "J", "value": []}));
+    assert_eq!(listening.lines(), expected);
+}
+
+#[tokio::test]
+async fn send_refuses_an_empty_body_before_it_is_sent() {
+    let listening = Listening::on("socket", &[]).await;
+    let path = listening.path();
+    let address = path.to_str().unwrap();
+    let cases: [&[&str]; 5] =
+        [&["D", "{}"], &["H", "{}"], &["O", "\"\""], &["U", "[]"], &["D", "", "--hex"]];
+    for arguments in cases {
+        fails(&[&[address], arguments].concat(), 1, "its body is empty").await;
+    }
+    assert_eq!(listening.lines(), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn send_says_what_the_server_replied() {
+    let listening = Listening::on("socket", &[]).await;
+    let path = listening.path();
+    let address = path.to_str().unwrap();
+    let field = "ProtoDecodeError('Field index 0 exceeds max length (0).')";
+    let unknown = "UnsupportedProtoError('No protocol found in registry for message type: 83')";
+    let directory = tempfile::tempdir().unwrap();
+    let mut addresses = vec![address.to_owned()];
+    let mut server = None;
+    if let Some(python) = python() {
+        let path = directory.path().join("socket");
+        server = Some(Recording::start(python, &path, false).await);
+        addresses.push(path.to_str().unwrap().to_owned());
+    }
+    for address in &addresses {
+        fails(&[address, "D", "00000000000178", "--hex"], 1, field).await;
+        fails(&[address, "S", "h", "--raw"], 1, unknown).await;
+        fails(&[address, "J", "{", "--raw"], 1, "JSONDecodeError(").await;
+    }
+    assert_eq!(listening.lines(), Vec::<Value>::new());
+    drop(server);
+}
+
+#[derive(Clone, Default)]
+struct Phrases(Arc<Mutex<Vec<String>>>);
+
+#[handler(group = "phrases")]
+async fn phrase(Phrase(text): Phrase, State(phrases): State<Phrases>) {
+    phrases.0.lock().unwrap().push(text);
+}
+
+#[tokio::test]
+async fn send_brings_a_custom_type_to_whoever_handles_it() {
+    let phrases = Phrases::default();
+    let serving =
+        serve(Over::Tcp, |server| server.router(Router::group("phrases")).state(phrases.clone()))
+            .await;
+    sent(&[&serving.address, "S", "h", "--raw"]).await;
+    sent(&[&serving.address, "0x53", "68", "--hex"]).await;
+    assert_eq!(*phrases.0.lock().unwrap(), ["Hello World"; 2]);
+    fails(&[&serving.address, "S", "?", "--raw"], 1, "no phrase has this code").await;
+    fails(&[&serving.address, "S", "\"h\""], 2, "needs --raw or --hex").await;
+
+    let Some(python) = python() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let mut server = Recording::start(python, &path, true).await;
+    sent(&[path.to_str().unwrap(), "S", "h", "--raw"]).await;
+    assert_eq!(server.next().await.value, "'Hello World'");
+}
+
+#[tokio::test]
+async fn send_reads_the_value_from_a_file_or_its_standard_input() {
+    let listening = Listening::on("socket", &[]).await;
+    let path = listening.path();
+    let address = path.to_str().unwrap();
+    let file = listening.directory.path().join("value");
+    let at_file = format!("@{}", file.display());
+    let values = || listening.lines().into_iter().map(|line| line["value"].clone());
+    std::fs::write(&file, "[1,\n \"@\"]\n").unwrap();
+
+    sent(&[address, "J", &at_file]).await;
+    sent(&[address, "O", &at_file, "--raw"]).await;
+    std::fs::write(&file, "5b 5d\n").unwrap();
+    fails(&[address, "J", &at_file, "--hex"], 2, "--hex wants pairs").await;
+    std::fs::write(&file, "5B5d\n").unwrap();
+    sent(&[address, "J", &at_file, "--hex"]).await;
+    let input = "\"标题\n\"".replace('\n', "\\n");
+    for (options, input) in [(&[][..], input.as_bytes()), (&["--raw"], "标题\n".as_bytes())] {
+        let mut command = dip();
+        command.args(["send", address, "E", "-"]).args(options);
+        process::run(&mut command, input, LIMIT).await;
+    }
+
+    let expected = [json!([1, "@"]), "[1,\n \"@\"]\n".into(), json!([]), "标题\n".into()];
+    assert_eq!(values().collect::<Vec<_>>(), [&expected[..], &["标题\n".into()]].concat());
+    fails(&[address, "J", "@/no/such/file"], 2, "cannot read /no/such/file").await;
+}
+
+#[tokio::test]
+async fn send_waits_as_long_as_it_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let _silent = UnixListener::bind(&path).unwrap();
+    let address = path.to_str().unwrap();
+    for (time, seconds) in [("300ms", 0.3), ("1.2s", 1.2)] {
+        let begun = Instant::now();
+        let arguments = [address, "O", "\"x\"", "--no-id", "--timeout", time];
+        fails(&arguments, 1, "no answer in time: the message may have been handled").await;
+        let took = begun.elapsed().as_secs_f64();
+        assert!((seconds..seconds + 2.0).contains(&took), "{time}: {took} s");
+    }
+}
+
+#[tokio::test]
+async fn send_without_a_server_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    fails(&[path.to_str().unwrap(), "O", "\"x\""], 1, "start the server first").await;
+}
+
+#[tokio::test]
+async fn wrong_arguments_of_send_are_told_before_it_connects() {
+    let address = "/no/such/directory/socket";
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "<ADDRESS>"),
+        (&[address, "O"], "<VALUE>"),
+        (&["localhost:7000", "O", "1"], "accepted are PATH, unix:PATH and tcp:HOST:PORT"),
+        (&[address, "OO", "1"], "one ASCII character or 0xNN"),
+        (&[address, "é", "1"], "one ASCII character or 0xNN"),
+        // Cut to a byte, its number is that of J.
+        (&[address, "\u{44a}", "1"], "one ASCII character or 0xNN"),
+        (&[address, "", "1"], "one ASCII character or 0xNN"),
+        (&[address, "0x100", "1"], "one ASCII character or 0xNN"),
+        (&[address, "0x+f", "1", "--raw"], "one ASCII character or 0xNN"),
+        (&[address, "J", "{"], "VALUE is not JSON"),
+        (&[address, "J", "hello"], "VALUE is not JSON: Expecting value"),
+        (&[address, "J", "{\"$type\": \"uuid\"}"], "no value is of the $type uuid"),
+        (&[address, "J", "{\"$type\": \"bytes\", \"hex\": \"00\"}"], "VALUE: "),
+        (&[address, "O", "1"], "VALUE: "),
+        (&[address, "H", "{\"footer\": \"x\"}"], "Field 'footer' has not been registered"),
+        (&[address, "U", "1"], "VALUE: "),
+        (&[address, "Z", "1"], "a message of type 'Z' needs --raw or --hex"),
+        (&[address, "0x1d", "\"x\""], "a message of type 0x1d needs --raw or --hex"),
+        (&[address, "J", "5", "--hex"], "--hex wants pairs of 0-9 and a-f"),
+        (&[address, "J", "+5", "--hex"], "--hex wants pairs of 0-9 and a-f"),
+        (&[address, "J", "5", "--hex", "--raw"], "cannot be used with"),
+        (&[address, "J", "5", "--id", ID, "--no-id"], "cannot be used with"),
+        (&[address, "J", "5", "--id", "me"], "--id"),
+        (&[address, "J", "5", "--timeout", "5"], "write a number and ms or s"),
+        (&[address, "J", "5", "--timeout=-1s"], "write a number and ms or s"),
+        (&[address, "J", "5", "--timeout=NaNs"], "write a number and ms or s"),
+    ];
+    for (arguments, says) in cases {
+        fails(arguments, 2, says).await;
     }
 }

@@ -12,6 +12,7 @@ mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
 mod python_retries;
+mod python_server;
 mod python_worker;
 mod readme;
 mod registry;

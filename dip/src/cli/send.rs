@@ -3,13 +3,14 @@
 use std::io::Read;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
 use uuid::Uuid;
 
 use super::{Failure, WireArgument};
-use crate::codec::{BodyMut, EncodeError};
+use crate::codec::{self, Body, BodyMut, Codec, DecodeLimits, EncodeError};
 use crate::wire::classic::SET_CONNECTION_ID;
-use crate::{Address, Client, Mtype, builtin, tagged};
+use crate::{Address, Client, Mtype, Value, builtin, tagged};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
@@ -77,10 +78,13 @@ impl Send {
             return unhex(bytes.trim_ascii())
                 .ok_or_else(|| Failure::Usage("VALUE: --hex wants pairs of 0-9 and a-f".into()));
         }
-        let json = serde_json::from_slice(&bytes)
-            .map_err(|error| Failure::Usage(format!("VALUE is not JSON: {error}")))?;
-        let value = tagged::from_tagged(&json)
-            .map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
+        let limits = DecodeLimits::for_body(bytes.len());
+        // As the package reads it: in order, with all digits of integers, with NaN.
+        let json =
+            <codec::Json as Codec<Value>>::decode(Body::from(Bytes::from(bytes)), &limits)
+                .map_err(|error| Failure::Usage(format!("VALUE is not JSON: {}", error.text())))?;
+        let value =
+            tagged::untag(&json).map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
         let mtype = Mtype::byte(self.mtype);
         if !builtin::MTYPES.contains(&self.mtype) || self.mtype == SET_CONNECTION_ID {
             return Err(Failure::Usage(format!("a message of type {mtype} needs --raw or --hex")));
@@ -104,8 +108,12 @@ fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 
 fn mtype(text: &str) -> Result<u8, String> {
     let byte = match text.strip_prefix("0x") {
+        Some(digits) if digits.starts_with('+') => None,
         Some(digits) => u8::from_str_radix(digits, 16).ok(),
-        None => text.chars().next().filter(|c| c.len_utf8() == text.len()).map(|c| c as u8),
+        None => match text.as_bytes() {
+            &[byte] => Some(byte),
+            _ => None,
+        },
     };
     byte.ok_or_else(|| "a type is one ASCII character or 0xNN (names need the native wire)".into())
 }
