@@ -190,8 +190,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     } else {
                         self.service.routes().refused(mtype);
                     }
-                        _ => self.service.routes().refused(mtype),
-                    }
                     (mtype, 0, Dispatched::Done(Err(why)))
                 }
                 Event::Message(mtype, body) => (mtype, body.len(), self.dispatch(mtype, body)),
