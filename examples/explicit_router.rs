@@ -6,7 +6,8 @@
 //! cargo run --example explicit_router
 //! ```
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use dip::{Client, Protocol, Router, Server, State, handler};
 use serde::{Deserialize, Serialize};
@@ -21,16 +22,16 @@ struct Reset {
     to: i64,
 }
 
-type Sum = Arc<Mutex<i64>>;
+type Sum = Arc<AtomicI64>;
 
 #[handler]
 async fn add(Add(number): Add, State(sum): State<Sum>) {
-    *sum.lock().expect("no handler panics with the lock held") += number;
+    sum.fetch_add(number, Ordering::Relaxed);
 }
 
 #[handler]
 async fn reset(Reset { to }: Reset, State(sum): State<Sum>) {
-    *sum.lock().expect("no handler panics with the lock held") = to;
+    sum.store(to, Ordering::Relaxed);
 }
 
 #[tokio::main]
@@ -51,7 +52,7 @@ async fn main() -> dip::Result<()> {
 
     let client = Client::connect(&path).await?;
     client.send(&Add(2)).await?;
-    println!("the sum is {}", sum.lock().expect("no handler panics with the lock held"));
+    println!("the sum is {}", sum.load(Ordering::Relaxed));
     match client.send(&Reset { to: 0 }).await {
         Ok(()) => println!("reset"),
         Err(error) => println!("no reset: {error}"),

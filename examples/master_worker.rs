@@ -8,12 +8,13 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use dip::builtin::Stdout;
 use dip::{Client, Peer, Protocol, Server, State, handler};
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
+use tokio::sync::Mutex;
 
 // The messages. In a larger project they are a crate of their own, used by master and workers.
 
@@ -45,26 +46,26 @@ struct Row {
 /// What the master knows of each worker process.
 type Table = Arc<Mutex<BTreeMap<u32, Row>>>;
 
-fn row<T>(table: &Table, peer: &Peer, change: impl FnOnce(&mut Row) -> T) -> T {
+/// Changes what the master knows of the process at the other end.
+async fn note(table: &Table, peer: &Peer, change: impl FnOnce(&mut Row)) {
     let pid = peer.pid().map_or(0, std::num::NonZero::get);
-    let mut table = table.lock().expect("no handler panics with the lock held");
-    change(table.entry(pid).or_insert_with(|| Row { pid, ..Row::default() }))
+    change(table.lock().await.entry(pid).or_insert_with(|| Row { pid, ..Row::default() }));
 }
 
 #[handler]
 async fn line(Stdout(text): Stdout, peer: Peer, State(table): State<Table>) {
-    row(&table, &peer, |row| row.lines += 1);
+    note(&table, &peer, |row| row.lines += 1).await;
     println!("[{}] {text}", peer.pid().map_or(0, std::num::NonZero::get));
 }
 
 #[handler]
 async fn progress(progress: Progress, peer: Peer, State(table): State<Table>) {
-    row(&table, &peer, |row| row.percent = progress.percent);
+    note(&table, &peer, |row| row.percent = progress.percent).await;
 }
 
 #[handler]
 async fn found(found: Found, peer: Peer, State(table): State<Table>) {
-    row(&table, &peer, |row| row.found = Some((found.primes, found.largest)));
+    note(&table, &peer, |row| row.found = Some((found.primes, found.largest))).await;
 }
 
 async fn master(workers: u32) -> dip::Result<()> {
@@ -89,10 +90,10 @@ async fn master(workers: u32) -> dip::Result<()> {
         }
     }
     server.shutdown();
-    serving.await.expect("the server does not panic")?;
+    serving.await.map_err(std::io::Error::other)??;
 
     println!("\n{:>8}  {:>5}  {:>4}  {:>6}  {:>8}", "pid", "lines", "done", "primes", "largest");
-    for row in table.lock().expect("no handler panics with the lock held").values() {
+    for row in table.lock().await.values() {
         let (primes, largest) = row.found.unwrap_or_default();
         println!(
             "{:>8}  {:>5}  {:>3}%  {primes:>6}  {largest:>8}",
