@@ -15,8 +15,8 @@ from dip import Protocol, Server, errors
 
 
 def register_string_mapping():
-    class StringMappingProto(Protocol, mtype=b"S"):
-        """The example of the package's README."""
+    class StringMappingProto(Protocol, mtype=b"s"):
+        """The example of the README, under a byte that no stranger (SSH) begins with."""
         MAP = {"Hello World": b"h"}
         MAP_REV = {v: k for k, v in MAP.items()}
 

@@ -35,7 +35,7 @@ pub struct Recorded {
 }
 
 impl Recording {
-    /// Serves `path`, and returns when it does. With `string_mapping` it knows the type `S` of the
+    /// Serves `path`, and returns when it does. With `string_mapping` it knows, as `s`, the example of the
     /// package's README: `h` is `Hello World`.
     ///
     /// # Panics

@@ -379,7 +379,7 @@ async fn send_says_what_the_server_replied() {
     let path = listening.path();
     let address = path.to_str().unwrap();
     let field = "ProtoDecodeError('Field index 0 exceeds max length (0).')";
-    let unknown = "UnsupportedProtoError('No protocol found in registry for message type: 83')";
+    let unknown = "UnsupportedProtoError('No protocol found in registry for message type: 115')";
     let directory = tempfile::tempdir().unwrap();
     let mut addresses = vec![address.to_owned()];
     let mut server = None;
@@ -390,7 +390,7 @@ async fn send_says_what_the_server_replied() {
     }
     for address in &addresses {
         fails(&[address, "D", "00000000000178", "--hex"], 1, field).await;
-        fails(&[address, "S", "h", "--raw"], 1, unknown).await;
+        fails(&[address, "s", "h", "--raw"], 1, unknown).await;
         fails(&[address, "J", "{", "--raw"], 1, "JSONDecodeError(").await;
     }
     assert_eq!(listening.lines(), Vec::<Value>::new());
@@ -411,17 +411,17 @@ async fn send_brings_a_custom_type_to_whoever_handles_it() {
     let serving =
         serve(Over::Tcp, |server| server.router(Router::group("phrases")).state(phrases.clone()))
             .await;
-    sent(&[&serving.address, "S", "h", "--raw"]).await;
-    sent(&[&serving.address, "0x53", "68", "--hex"]).await;
+    sent(&[&serving.address, "s", "h", "--raw"]).await;
+    sent(&[&serving.address, "0x73", "68", "--hex"]).await;
     assert_eq!(*phrases.0.lock().unwrap(), ["Hello World"; 2]);
-    fails(&[&serving.address, "S", "?", "--raw"], 1, "no phrase has this code").await;
-    fails(&[&serving.address, "S", "\"h\""], 2, "needs --raw or --hex").await;
+    fails(&[&serving.address, "s", "?", "--raw"], 1, "no phrase has this code").await;
+    fails(&[&serving.address, "s", "\"h\""], 2, "needs --raw or --hex").await;
 
     let Some(python) = python() else { return };
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
     let mut server = Recording::start(python, &path, true).await;
-    sent(&[path.to_str().unwrap(), "S", "h", "--raw"]).await;
+    sent(&[path.to_str().unwrap(), "s", "h", "--raw"]).await;
     assert_eq!(server.next().await.value, "'Hello World'");
 }
 

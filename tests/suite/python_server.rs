@@ -78,7 +78,7 @@ fn rejected<T: std::fmt::Debug>(sent: Result<T, CallError<NoError>>) -> Remote {
 
 /// The example of the package's README.
 #[derive(Debug, PartialEq, Protocol)]
-#[mtype(b'S')]
+#[mtype(b's')]
 #[protocol(codec = Coded)]
 pub(crate) struct Phrase(pub(crate) String);
 
@@ -267,8 +267,8 @@ async fn a_custom_type_arrives_where_the_server_has_a_protocol_for_it() {
     let mut served = Served::new(python, true).await;
     let client = served.client().await;
     client.send(&Phrase("Hello World".into())).await.unwrap();
-    assert_eq!(served.next().await, is('S', "'Hello World'"));
-    let remote = rejected(client.send_raw(b'S', "?").await);
+    assert_eq!(served.next().await, is('s', "'Hello World'"));
+    let remote = rejected(client.send_raw(b's', "?").await);
     assert_eq!(remote.code, Code::Rejected);
     assert_eq!(remote.text, r#"ProtoDecodeError("Cannot decode byte: b'?'")"#);
 }
@@ -282,7 +282,7 @@ async fn a_custom_type_is_unknown_where_the_server_has_no_protocol_for_it() {
     assert!(!sent.as_ref().unwrap_err().may_have_run());
     let remote = rejected(sent);
     assert_eq!((remote.code, remote.class()), (Code::UnknownType, "UnsupportedProtoError"));
-    let text = "UnsupportedProtoError('No protocol found in registry for message type: 83')";
+    let text = "UnsupportedProtoError('No protocol found in registry for message type: 115')";
     assert_eq!(remote.text, text);
     client.send_json("goes on").await.unwrap();
     assert_eq!(served.next().await, is('J', "'goes on'"));
