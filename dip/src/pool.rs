@@ -7,6 +7,8 @@
 
 mod connection;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,6 +35,8 @@ struct State {
     idle: Vec<Connection>,
     id: Option<Uuid>,
     closed: bool,
+    /// Until when those who have or wait for a connection may need it, and how many they are.
+    deadlines: BTreeMap<Instant, usize>,
 }
 
 /// Why there is no lease.
@@ -55,7 +59,12 @@ impl Pool {
             access,
             size,
             permits: Arc::new(Semaphore::new(size)),
-            state: Mutex::new(State { idle: Vec::new(), id, closed: false }),
+            state: Mutex::new(State {
+                idle: Vec::new(),
+                id,
+                closed: false,
+                deadlines: BTreeMap::new(),
+            }),
         }
     }
 
@@ -72,10 +81,11 @@ impl Pool {
         self.state().closed
     }
 
-    /// A connection that nobody else uses: an idle one, or a new one.
+    /// A connection that nobody else uses: an idle one, or a new one. Its use ends by `deadline`.
     ///
     /// Cancel safe: a caller that leaves takes nothing along.
     pub(crate) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Lease, Unleased> {
+        let user = User::new(self, deadline);
         let permit = timeout_at(deadline, self.permits.clone().acquire_owned())
             .await
             .map_err(|_| Unleased::Busy)?
@@ -88,7 +98,7 @@ impl Pool {
                 (dialed.map_err(Unleased::Undialed)?, false)
             }
         };
-        Ok(Lease { connection, reused, pool: self.clone(), _permit: permit })
+        Ok(Lease { connection, reused, user, _permit: permit })
     }
 
     /// The idle connection that was used last and is still good; those that are not are dropped.
@@ -106,13 +116,20 @@ impl Pool {
     }
 
     /// Lets what is under way finish, callers that wait for a connection included, and closes all
-    /// connections.
+    /// connections. That takes no longer than the deadlines of the leases and of those who wait for
+    /// one: a future that is not polled any more never lets go.
     pub(crate) async fn close(&self) {
-        self.state().closed = true;
-        // Permits are given in the order in which they were asked for. A pool that is closed twice
-        // at once answers the second time with an error: then it is closed, too.
-        let all = u32::try_from(self.size).unwrap_or(u32::MAX);
-        let _all = self.permits.acquire_many(all).await;
+        let last = {
+            let mut state = self.state();
+            state.closed = true;
+            state.deadlines.last_key_value().map(|(deadline, _)| *deadline)
+        };
+        if let Some(last) = last {
+            // Permits are given in the order in which they were asked for. A pool that is closed
+            // twice at once answers the second time with an error: then it is closed, too.
+            let all = u32::try_from(self.size).unwrap_or(u32::MAX);
+            _ = timeout_at(last, self.permits.acquire_many(all)).await;
+        }
         self.permits.close();
         let idle = std::mem::take(&mut self.state().idle);
         drop(idle);
@@ -133,8 +150,33 @@ pub(crate) struct Lease {
     // Dropped in this order: a permit is free only once its connection is closed.
     connection: Connection,
     reused: bool,
-    pool: Arc<Pool>,
     _permit: OwnedSemaphorePermit,
+    user: User,
+}
+
+/// Somebody who has a connection or waits for one, until a deadline.
+#[derive(Debug)]
+struct User {
+    pool: Arc<Pool>,
+    deadline: Instant,
+}
+
+impl User {
+    fn new(pool: &Arc<Pool>, deadline: Instant) -> Self {
+        *pool.state().deadlines.entry(deadline).or_default() += 1;
+        Self { pool: pool.clone(), deadline }
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut users) = self.pool.state().deadlines.entry(self.deadline) {
+            *users.get_mut() -= 1;
+            if *users.get() == 0 {
+                users.remove();
+            }
+        }
+    }
 }
 
 impl Lease {
@@ -150,10 +192,14 @@ impl Lease {
     /// Gives the connection back: nothing is under way on it.
     ///
     /// An id that the server has accepted instead of the old one is that of the whole pool from now
-    /// on; connections with another one are replaced before their next use.
+    /// on; connections with another one are replaced before their next use. A pool that did not
+    /// wait for this lease when it was closed takes nothing back.
     pub(crate) fn keep(self, new_id: Option<Uuid>) {
-        let Self { mut connection, pool, _permit, .. } = self;
-        let mut state = pool.state();
+        let Self { mut connection, _permit, user, .. } = self;
+        let mut state = user.pool.state();
+        if user.pool.permits.is_closed() {
+            return;
+        }
         if new_id.is_some() {
             connection.set_id(new_id);
             state.id = new_id;
