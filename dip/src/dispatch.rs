@@ -64,7 +64,8 @@ impl Sender<'_> {
     fn unhandled(&self, to: &Destination, body: Bytes) -> Answer {
         to.counters.count.fetch_add(1, Relaxed);
         let (mtype, name) = (to.protocol.mtype, (to.protocol.name)());
-        let acknowledged = to.is_builtin() && self.service.unhandled() == Unhandled::Acknowledge;
+        let acknowledged =
+            to.protocol.builtin && self.service.unhandled() == Unhandled::Acknowledge;
         let answer = if acknowledged {
             let limits = self.decode_limits(body.len());
             let check = || (to.protocol.check)(Body::from(body), &limits);

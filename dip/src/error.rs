@@ -60,10 +60,20 @@ impl Fault {
         Self { what: what.into(), at: None }
     }
 
+    /// In the order in which people look at them: by file and line, and first what has neither.
+    pub(crate) fn sort(faults: &mut [Self]) {
+        faults.sort_by_key(|fault| fault.at.map(place));
+    }
+
     /// The line to look at: `file:line:column`.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.at
     }
+}
+
+/// What locations are ordered by.
+pub(crate) fn place(at: &'static Location<'static>) -> (&'static str, u32, u32) {
+    (at.file(), at.line(), at.column())
 }
 
 /// The line to look at, and what is wrong there.
