@@ -36,6 +36,7 @@ use crate::protocol::{NoError, Once, Protocol, ProtocolEntry};
 use crate::value::Value;
 
 /// The mtypes of all built-in messages.
+#[cfg(feature = "cli")]
 pub(crate) const MTYPES: &[u8] = b"OEPJDHoeUI\x1d";
 
 /// A line or a piece of what a worker printed on its standard output.

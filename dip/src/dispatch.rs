@@ -55,7 +55,7 @@ impl Sender<'_> {
             },
             None => match routes.fallback(mtype) {
                 Some(handler) => self.start(handler, None, mtype, body),
-                None => Dispatched::Done(Err(unknown(mtype))),
+                None => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
             },
         }
     }
@@ -72,8 +72,7 @@ impl Sender<'_> {
             guarded(check, name)
                 .and_then(|checked| checked.map_err(|error| Rejection::from_decode(&error)))
         } else {
-            let text = format!("nobody handles messages of type {mtype}");
-            Err(Rejection::of(Code::NoHandler, "UnsupportedProtoError", text))
+            Err(Rejection::no_handler(mtype))
         };
         if to.counters.unhandled.fetch_add(1, Relaxed) == 0 {
             tracing::warn!(%mtype, name, acknowledged, "a message that no handler takes (said once)");
@@ -209,12 +208,6 @@ impl Turn {
 
 fn overloaded(text: &str) -> Rejection {
     Rejection::of(Code::Overloaded, "ConnectionError", text)
-}
-
-/// The answer to a type that nobody knows; the text is that of the Python package.
-pub(crate) fn unknown(mtype: u8) -> Rejection {
-    let text = format!("No protocol found in registry for message type: {mtype}");
-    Rejection::of(Code::UnknownType, "UnsupportedProtoError", text)
 }
 
 /// Counts a message as in flight until it has ended, also when its handler is dropped.

@@ -5,8 +5,9 @@ use std::io;
 use std::panic::Location;
 use std::path::PathBuf;
 
+use crate::mtype::Mtype;
 use crate::protocol::NoError;
-use crate::reply::Code;
+use crate::reply::{Code, Rejection};
 use crate::transport::{AddressError, BindError, ConnectError};
 
 /// The result of whatever dip does.
@@ -42,6 +43,31 @@ pub enum Error {
     ConnectionLost,
     /// The operating system refused something else.
     Io(io::Error),
+}
+
+impl Error {
+    /// Whether a handler may have seen the message that failed, as
+    /// [`CallError::may_have_run`] says; of an error that is about no message, `false`.
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::App(_) | Self::ConnectionLost => true,
+            Self::Rejected(remote) => remote.may_have_run(),
+            Self::Deadline { sent } => *sent,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing has happened and the same may work later, as [`CallError::is_retryable`]
+    /// says; also of [`Client::connect`](crate::Client::connect).
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.may_pass(),
+            Self::NotSent(reason) => reason.is_retryable(),
+            Self::Deadline { sent } => !sent,
+            Self::Rejected(remote) => remote.is_retryable(),
+            _ => false,
+        }
+    }
 }
 
 /// One thing that is wrong with how a program is put together.
@@ -94,13 +120,32 @@ pub struct Remote {
     pub code: Code,
     /// Why, as text. From a classic server it is the `repr` of a Python exception.
     pub text: String,
+    /// The code was read off a text that a handler may have made.
+    in_doubt: bool,
 }
 
 impl Remote {
-    /// What a classic server replied instead of `ok`.
-    pub(crate) fn from_classic(text: String) -> Self {
+    /// What a classic server replied to a message of this type instead of `ok`.
+    pub(crate) fn from_classic(mtype: u8, text: String) -> Self {
         let unknown = text.starts_with("UnsupportedProtoError(");
-        Self { code: if unknown { Code::UnknownType } else { Code::Rejected }, text }
+        // A handler may pass on what another server said to it; only about its own message it would
+        // not have been called.
+        let refusals = [Rejection::unknown_type(mtype), Rejection::no_handler(Mtype::byte(mtype))];
+        let certain = unknown && refusals.iter().any(|refusal| refusal.to_string() == text);
+        let code = if unknown { Code::UnknownType } else { Code::Rejected };
+        Self { code, text, in_doubt: !certain }
+    }
+
+    /// Whether a handler may have seen the message. A classic server's text may come from its
+    /// handler, unless it is word for word the one for a type that the server does not know.
+    pub fn may_have_run(&self) -> bool {
+        self.in_doubt || self.code.may_have_run()
+    }
+
+    /// Whether the message was certainly not handled, and may be once the peer has less to do or is
+    /// back.
+    pub fn is_retryable(&self) -> bool {
+        !self.may_have_run() && matches!(self.code, Code::Overloaded | Code::ShuttingDown)
     }
 
     /// The name of the error's class: what stands before the first `(`.
@@ -151,6 +196,17 @@ pub enum Reason {
     Closed,
     /// The process was forked since the client was made: a child makes its own.
     Forked,
+}
+
+impl Reason {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.may_pass(),
+            // A server that turns the client away because it has too many says so to its id.
+            Self::IdRefused(_) | Self::Disconnected => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -220,34 +276,33 @@ impl<E> CallError<E> {
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::App(_) | Self::ConnectionLost => true,
-            // A classic server's text may come from its handler.
-            Self::Rejected(remote) => {
-                remote.code == Code::Rejected || remote.code == Code::Panicked
-            }
+            Self::Rejected(remote) => remote.may_have_run(),
             Self::Deadline { sent } => *sent,
             Self::NotSent(_) => false,
         }
     }
 
-    /// Whether the message was certainly not handled and may be sent again as it is.
+    /// Whether the message was certainly not handled, and may be when it is sent again as it is:
+    /// the server was away, or had too much to do. What will not change by itself is not retryable.
     ///
     /// ```no_run
     /// # async fn example(client: dip::Client) -> dip::Result<()> {
-    /// while let Err(error) = client.send_json("come back").await {
-    ///     if !error.is_retryable() {
-    ///         return Err(error.into());
+    /// use std::time::Duration;
+    ///
+    /// for pause in [10, 100, 1000].map(Duration::from_millis) {
+    ///     match client.send_json("come back").await {
+    ///         Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
+    ///         sent => return Ok(sent?),
     ///     }
-    ///     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     /// }
-    /// # Ok(()) }
+    /// Ok(client.send_json("last try").await?)
+    /// # }
     /// ```
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NotSent(reason) => {
-                matches!(reason, Reason::Connect(_) | Reason::IdRefused(_) | Reason::Disconnected)
-            }
+            Self::NotSent(reason) => reason.is_retryable(),
             Self::Deadline { sent } => !sent,
-            Self::Rejected(remote) => matches!(remote.code, Code::Overloaded | Code::ShuttingDown),
+            Self::Rejected(remote) => remote.is_retryable(),
             Self::App(_) | Self::ConnectionLost => false,
         }
     }
@@ -397,5 +452,58 @@ impl std::error::Error for Error {
             Self::Io(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(code: Code) -> CallError<NoError> {
+        CallError::Rejected(Remote { code, text: String::new(), in_doubt: false })
+    }
+
+    #[test]
+    fn only_codes_of_messages_that_never_began_say_so() {
+        for code in [Code::Rejected, Code::Panicked, Code::Deadline, Code::Cancelled] {
+            assert!(rejected(code).may_have_run() && !rejected(code).is_retryable(), "{code:?}");
+        }
+        for code in [Code::App, Code::ReplyTooLarge] {
+            assert!(rejected(code).may_have_run() && !rejected(code).is_retryable(), "{code:?}");
+        }
+        for code in [Code::NoHandler, Code::TooLarge, Code::Decode, Code::Denied] {
+            assert!(!rejected(code).may_have_run() && !rejected(code).is_retryable(), "{code:?}");
+        }
+        for code in [Code::Overloaded, Code::ShuttingDown] {
+            assert!(!rejected(code).may_have_run() && rejected(code).is_retryable(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_that_of_an_unknown_type_only_word_for_word() {
+        let unknown = Rejection::unknown_type(b'Z').to_string();
+        let unhandled = Rejection::no_handler(Mtype::byte(b'Z')).to_string();
+        for text in [&unknown, &unhandled] {
+            let remote = Remote::from_classic(b'Z', text.clone());
+            assert!(remote.code == Code::UnknownType && !remote.may_have_run(), "{text}");
+            // A handler of another message has passed it on.
+            let remote = Remote::from_classic(b'Y', text.clone());
+            assert!(remote.code == Code::UnknownType && remote.may_have_run(), "{text}");
+            let remote = Remote::from_classic(b'Z', format!("{text} "));
+            assert!(remote.may_have_run(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_will_not_change_is_not_retryable() {
+        let path = || PathBuf::from("s");
+        let long = || ConnectError::PathTooLong { path: path(), limit: 1 };
+        let away = || ConnectError::TimedOut { address: path().into() };
+        let retryable = |error: Error| !error.may_have_run() && error.is_retryable();
+        assert!(!retryable(long().into()) && retryable(away().into()));
+        assert!(!retryable(Error::NotSent(Reason::Connect(long()))));
+        assert!(retryable(Error::NotSent(Reason::Connect(away()))));
+        assert!(Error::from(rejected(Code::Panicked)).may_have_run());
+        assert!(retryable(rejected(Code::Overloaded).into()));
     }
 }

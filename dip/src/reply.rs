@@ -9,6 +9,7 @@ pub use answer::Running;
 pub(crate) use answer::{Answer, OneReply, Outcome, Work};
 
 use crate::codec::{DecodeError, EncodeError};
+use crate::mtype::Mtype;
 
 /// "No" for a reason that the message's contract does not declare: the message was not handled.
 ///
@@ -53,11 +54,11 @@ pub enum Code {
     SchemaMismatch = 6,
     /// The receiver has too much to do.
     Overloaded = 7,
-    /// The receiver is about to stop.
+    /// The receiver is about to stop, and has not begun with the message.
     ShuttingDown = 8,
     /// The handler took too long.
     Deadline = 9,
-    /// The caller gave up.
+    /// The message was given up while it was handled: by its caller, or by a server that stopped.
     Cancelled = 10,
     /// The handler panicked.
     Panicked = 11,
@@ -75,6 +76,26 @@ pub enum Code {
     Unsupported = 17,
 }
 
+impl Code {
+    /// Whether the handler may have begun when the message was refused.
+    pub(crate) fn may_have_run(self) -> bool {
+        !matches!(
+            self,
+            Self::UnknownType
+                | Self::NoHandler
+                | Self::TooLarge
+                | Self::Decode
+                | Self::SchemaMismatch
+                | Self::Overloaded
+                | Self::ShuttingDown
+                | Self::Denied
+                | Self::TooDeep
+                | Self::WouldDeadlock
+                | Self::Unsupported
+        )
+    }
+}
+
 impl Rejection {
     /// A rejection of this class: the name of an exception that the peer's code matches on.
     pub fn named(class: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
@@ -83,6 +104,18 @@ impl Rejection {
 
     pub(crate) fn of(code: Code, class: &'static str, text: impl Into<String>) -> Self {
         Self { code, class: class.into(), text: text.into() }
+    }
+
+    /// The answer to a type that nobody knows; the text is that of the Python package.
+    pub(crate) fn unknown_type(mtype: u8) -> Self {
+        let text = format!("No protocol found in registry for message type: {mtype}");
+        Self::of(Code::UnknownType, "UnsupportedProtoError", text)
+    }
+
+    /// The answer to a type that nobody handles.
+    pub(crate) fn no_handler(mtype: Mtype) -> Self {
+        let text = format!("nobody handles messages of type {mtype}");
+        Self::of(Code::NoHandler, "UnsupportedProtoError", text)
     }
 
     /// The name of the error's class, as a Python peer sees it.

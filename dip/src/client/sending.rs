@@ -118,7 +118,7 @@ async fn send(client: Arc<Shared>, frame: Result<Frame, Reason>, timeout: Durati
             // The server has closed it since it was looked at, and will not handle half a frame.
             continue;
         }
-        return match (lease.connection().reply(deadline).await, written) {
+        return match (lease.connection().reply(frame.mtype(), deadline).await, written) {
             (Ended::Acked, Ok(())) => {
                 lease.keep(frame.claimed_id());
                 Ok(())

@@ -181,6 +181,11 @@ pub enum Absence {
 }
 
 impl ConnectError {
+    /// Whether the same attempt may succeed later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::NoServer { .. } | Self::TimedOut { .. } | Self::Io { .. })
+    }
+
     fn of(address: &Address, source: io::Error) -> Self {
         let address = address.clone();
         match source.kind() {

@@ -94,7 +94,10 @@ async fn dropping_its_future_stops_it_at_once() {
     client.send(NOTE, "").await;
     in_hand(&running, 1).await;
     running.abort();
-    assert_eq!(client.rest().await, "ConnectionError('the server is shutting down')");
+    assert_eq!(
+        client.rest().await,
+        "ConnectionError('the server stopped before the handler had ended')"
+    );
     until(|| log.all() == ["dropped"]).await;
     until(|| running.server.stats().connections == 0).await;
     assert!(!running.path().exists());
