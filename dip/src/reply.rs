@@ -11,9 +11,11 @@ pub(crate) use answer::{Answer, OneReply, Outcome, Work};
 use crate::codec::{DecodeError, EncodeError};
 use crate::mtype::Mtype;
 
-/// "No" for a reason that the message's contract does not declare: the message was not handled.
+/// "No" for a reason that the message's contract does not declare. The message is refused; what its
+/// handler did before stays done.
 ///
-/// Made from any standard error by `?`, or by [`Rejection::named`]. The peer is told a class and a
+/// Made from any standard error by `?`, from a text by [`Rejection::new`], or with a class of its own
+/// by [`Rejection::named`]. The peer is told a class and a
 /// text; on the classic wire they are printed as Python prints an exception, `ValueError('text')`,
 /// because Python workers match on it.
 ///
@@ -35,7 +37,7 @@ pub struct Rejection {
     text: String,
 }
 
-/// Why a message was not handled: the codes of the native wire.
+/// Why a message was refused: the codes of the native wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u16)]
@@ -97,6 +99,15 @@ impl Code {
 }
 
 impl Rejection {
+    /// A rejection in words: an `Exception` to a Python peer.
+    ///
+    /// ```
+    /// assert_eq!(dip::Rejection::new("not today").to_string(), "Exception('not today')");
+    /// ```
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::named(EXCEPTION, text)
+    }
+
     /// A rejection of this class: the name of an exception that the peer's code matches on.
     pub fn named(class: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         Self { code: Code::Rejected, class: class.into(), text: text.into() }
@@ -128,20 +139,34 @@ impl Rejection {
         &self.text
     }
 
-    /// Why the message was not handled.
+    /// Why the message was refused.
     pub fn code(&self) -> Code {
         self.code
     }
 }
 
-/// The class is the name of the error's type, the text is its `Display`.
+/// The class of what has no better name.
+const EXCEPTION: &str = "Exception";
+
+/// The class is the name of the error's type, that of `E` for a `Box<E>` or an `Arc<E>`; the text is
+/// its `Display`.
 impl<E: std::error::Error> From<E> for Rejection {
     fn from(error: E) -> Self {
-        let full = std::any::type_name::<E>();
-        let base = full.split('<').next().unwrap_or(full);
-        let class = base.rsplit("::").next().unwrap_or(base);
-        Self { code: Code::Rejected, class: class.into(), text: error.to_string() }
+        Self::named(class_of(std::any::type_name::<E>()), error.to_string())
     }
+}
+
+/// What a Python peer calls the type of this name.
+fn class_of(mut name: &'static str) -> &'static str {
+    const POINTERS: [&str; 2] = ["alloc::boxed::Box<", "alloc::sync::Arc<"];
+    while let Some(inner) = POINTERS.iter().find_map(|pointer| name.strip_prefix(pointer)) {
+        name = inner.strip_suffix('>').unwrap_or(inner);
+    }
+    if name.starts_with("dyn ") {
+        return EXCEPTION;
+    }
+    let base = name.split('<').next().unwrap_or(name);
+    base.rsplit("::").next().unwrap_or(base)
 }
 
 impl Rejection {
@@ -149,8 +174,9 @@ impl Rejection {
         Self::of(Code::Decode, error.class(), error.text())
     }
 
-    pub(crate) fn from_encode(error: &EncodeError) -> Self {
-        Self::of(Code::ReplyTooLarge, error.class(), error.text())
+    /// The handler has run, but its reply cannot be sent.
+    pub(crate) fn from_encode(code: Code, error: &EncodeError) -> Self {
+        Self::of(code, error.class(), error.text())
     }
 }
 
@@ -230,5 +256,26 @@ impl<R: IsResult<Ok = T, Err = E>, M, T, E> IntoReply<M, T, E, Fallible> for R {
 impl<R: IsResult<Ok = T, Err = Rejection>, M, T, E> IntoReply<M, T, E, Refusing> for R {
     fn into_reply(self) -> Result<T, Failure<E>> {
         self.into_result().map_err(Failure::Rejected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn error() -> std::num::ParseIntError {
+        "x".parse::<u8>().unwrap_err()
+    }
+
+    #[test]
+    fn the_class_is_the_name_of_the_error_behind_its_pointers() {
+        assert_eq!(Rejection::from(error()).class(), "ParseIntError");
+        assert_eq!(Rejection::from(Box::new(error())).class(), "ParseIntError");
+        assert_eq!(Rejection::from(Arc::new(Box::new(error()))).class(), "ParseIntError");
+        let unknown: Arc<dyn std::error::Error + Send> = Arc::new(error());
+        assert_eq!(Rejection::from(unknown).class(), "Exception");
+        assert_eq!(class_of("a::b::Generic<c::D>"), "Generic");
     }
 }
