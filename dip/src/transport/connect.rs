@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +70,9 @@ async fn connect_unix(
                     sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
+                Some(Errno::CONNREFUSED) if is_something_else(path) => {
+                    return Err(ConnectError::NotASocket { path: path.to_owned() });
+                }
                 _ => return Err(ConnectError::of(address, error)),
             },
         }
@@ -82,6 +86,11 @@ async fn connect_unix(
         return Err(ConnectError::WrongUid { address, server: server.uid, ours: own_uid() });
     }
     Ok(stream)
+}
+
+/// Whether what is at the path, links followed, is no socket.
+fn is_something_else(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
 }
 
 async fn connect_tcp(address: &Address, host: &str, port: u16) -> Result<Stream, ConnectError> {
@@ -125,6 +134,11 @@ pub enum ConnectError {
         address: Address,
         /// How that was seen.
         absence: Absence,
+    },
+    /// What is at the path is a file or a directory, not a socket.
+    NotASocket {
+        /// The path.
+        path: PathBuf,
     },
     /// The path does not fit into the kernel's `sun_path`.
     PathTooLong {
@@ -209,6 +223,9 @@ impl fmt::Display for ConnectError {
                 };
                 let address = address.to_string();
                 write!(f, "no server at {address:?}: {why}; start the server first")
+            }
+            Self::NotASocket { path } => {
+                write!(f, "{path:?} is not a socket; name the path that the server listens on")
             }
             Self::PathTooLong { path, limit } => write!(
                 f,

@@ -95,7 +95,8 @@ fn check_directory(path: &Path, trust: bool) -> Result<(), BindError> {
     let sticky = found.mode() & 0o1000 != 0;
     let everybody_writes = found.mode() & 0o002 != 0;
     let owner = found.uid();
-    if trust || sticky || (!everybody_writes && (owner == own_uid() || owner == 0)) {
+    // The sticky bit does not bind the directory's owner.
+    if trust || ((owner == own_uid() || owner == 0) && (sticky || !everybody_writes)) {
         return Ok(());
     }
     let (directory, mode) = (directory.to_owned(), found.mode() & 0o7777);
@@ -110,7 +111,8 @@ fn look(path: &Path) -> Result<Option<FileId>, BindError> {
         Err(error) => return Err(BindError::io("look at", path, error)),
     };
     if !found.file_type().is_socket() {
-        return Err(BindError::NotASocket { path: path.to_owned() });
+        let directory = found.file_type().is_dir();
+        return Err(BindError::NotASocket { path: path.to_owned(), directory });
     }
     if found.uid() != own_uid() {
         return Err(BindError::NotOurs { path: path.to_owned(), owner: found.uid() });

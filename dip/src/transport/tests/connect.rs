@@ -201,3 +201,15 @@ async fn writing_to_a_peer_that_has_gone_is_an_error() {
     let error = client.write_vectored(&[IoSlice::new(b"x")]).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
 }
+
+#[tokio::test]
+async fn a_path_that_is_no_socket_is_not_taken_for_a_server_that_is_away() {
+    let directory = directory();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for path in [file.as_path(), directory.path()] {
+        let error = dial(&path.into()).await.unwrap_err();
+        assert!(matches!(error, ConnectError::NotASocket { .. }), "{error:?}");
+        assert!(error.to_string().contains("is not a socket"), "{error}");
+    }
+}
