@@ -28,6 +28,8 @@ pub enum Error {
     Connect(ConnectError),
     /// Another server has taken over the path: new clients reach that one.
     PathTaken(PathBuf),
+    /// The socket's file was removed while the server ran: new clients cannot reach it.
+    PathRemoved(PathBuf),
     /// The handler replied with the error its message declares.
     App(Box<dyn std::error::Error + Send + Sync>),
     /// The peer refused the message.
@@ -413,6 +415,12 @@ impl fmt::Display for Error {
             Self::Address(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
             Self::Connect(error) => error.fmt(f),
+            Self::PathRemoved(path) => write!(
+                f,
+                "{} was removed, by hand or by a cleaner of old files: new clients cannot reach \
+                 this server; start it again",
+                path.display()
+            ),
             Self::PathTaken(path) => write!(
                 f,
                 "another server has taken over {}: new clients reach that one",

@@ -113,9 +113,7 @@ pub use registry::Router;
 pub use reply::{Code, Rejection};
 pub use server::{Bound, Server, ServerBuilder, signals};
 pub use service::{CloseReason, Stats, TypeStats, Unhandled};
-pub use transport::{
-    Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
-};
+pub use transport::{Absence, Access, Address, AddressError, BindError, ConnectError};
 pub use value::Value;
 
 #[cfg(doctest)]

@@ -80,7 +80,7 @@ async fn connect_unix(
     let stream = Stream::unix(socket).map_err(|error| ConnectError::of(address, error))?;
     if let Some(server) = stream.credentials()
         && server.uid != 0
-        && access.check(&server).is_err()
+        && access.admit(Some(server)).await.is_err()
     {
         let address = address.clone();
         return Err(ConnectError::WrongUid { address, server: server.uid, ours: own_uid() });

@@ -69,6 +69,12 @@ impl PathListener {
     pub(super) fn still_ours(&self) -> bool {
         self.place.still_ours()
     }
+
+    /// Whether nothing is at the path any more.
+    pub(super) fn is_removed(&self) -> bool {
+        symlink_metadata(&self.place.path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 /// The server that has this path does not hold the lock: we do.

@@ -141,3 +141,12 @@ async fn a_server_whose_path_was_taken_says_so_and_leaves_the_path_alone() {
     assert_eq!(client.rest().await, "ok", "its clients are not left in the dark");
     assert!(running.path().exists());
 }
+
+#[tokio::test]
+async fn a_server_whose_path_was_removed_does_not_blame_another_one() {
+    let (mut running, _, _) = fixture(Limits::default()).await;
+    std::fs::remove_file(running.path()).unwrap();
+    let error = running.ended().await.unwrap_err();
+    assert!(matches!(&error, Error::PathRemoved(path) if path == running.path()), "{error:?}");
+    assert!(error.to_string().contains("was removed"), "{error}");
+}

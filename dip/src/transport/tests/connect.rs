@@ -139,7 +139,7 @@ async fn another_user_that_gets_past_the_mode_is_refused_by_its_credentials() {
     let mut listener = bind_for(&path, Access::uids([NOBODY - 1])).await.unwrap();
     let mut client = Actor::start_as(NOBODY, "connect", &path);
     let stream = accept(&mut listener).await;
-    let refusal = listener.admit(&stream).unwrap_err().to_string();
+    let refusal = listener.access().admit(stream.credentials()).await.unwrap_err().to_string();
     assert!(refusal.contains("uid 65534 may not connect to this server of uid 0"), "{refusal}");
     assert!(refusal.contains("access = Access::uids([65534])"), "{refusal}");
     // A server of root is trusted by everybody.
