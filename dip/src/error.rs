@@ -214,16 +214,18 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Encode(_) => f.write_str("it cannot be encoded"),
+            Self::Encode(error) => write!(f, "it cannot be encoded: {}", error.text()),
             Self::TooLarge { size, limit } => {
                 write!(f, "its body has {size} bytes, the receiver accepts {limit}")
             }
             Self::EmptyBody => {
                 f.write_str("its body is empty, which a classic server never answers")
             }
-            Self::NotSupported(what) => write!(f, "the connection speaks the classic wire, {what}"),
-            Self::Connect(_) => f.write_str("no connection could be made"),
-            Self::IdRefused(_) => f.write_str("the server refused the client's id"),
+            Self::NotSupported(what) => f.write_str(what),
+            Self::Connect(error) => write!(f, "no connection could be made: {error}"),
+            Self::IdRefused(remote) => {
+                write!(f, "the server refused the client's id: {}", remote.text)
+            }
             Self::Disconnected => {
                 f.write_str("the connection broke before the whole message was out")
             }
@@ -236,9 +238,10 @@ impl fmt::Display for Reason {
 impl std::error::Error for Reason {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Encode(error) => Some(error),
-            Self::Connect(error) => Some(error),
-            Self::IdRefused(remote) => Some(remote),
+            // What these say themselves is part of the text above.
+            Self::Encode(error) => error.source(),
+            Self::Connect(error) => error.source(),
+            Self::IdRefused(remote) => remote.source(),
             _ => None,
         }
     }
@@ -500,6 +503,23 @@ mod tests {
             let remote = Remote::from_classic(b'Z', format!("{text} "));
             assert!(remote.may_have_run(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_text_holds_every_cause_once() {
+        let address = PathBuf::from("s").into();
+        let source = io::Error::other("the cable is cut");
+        let error =
+            CallError::<NoError>::NotSent(Reason::Connect(ConnectError::Io { address, source }));
+        let text = "the message was not sent: no connection could be made: cannot connect to \
+                    \"s\": the cable is cut";
+        assert_eq!(error.to_string(), text);
+        assert!(std::error::Error::source(&error).is_none());
+        assert_eq!(format!("{:?}", Error::from(error)), text);
+        let reason = Reason::Encode(crate::codec::EncodeError::new("no such value"));
+        assert_eq!(reason.to_string(), "it cannot be encoded: no such value");
+        let reason = Reason::IdRefused(Remote::from_classic(0x1d, "E('x')".to_owned()));
+        assert_eq!(reason.to_string(), "the server refused the client's id: E('x')");
     }
 
     #[test]

@@ -175,8 +175,11 @@ pub(super) fn raw(mtype: Mtype, body: Bytes) -> Result<Frame, Reason> {
 }
 
 fn byte(mtype: Mtype) -> Result<u8, Reason> {
-    mtype.as_byte().ok_or(Reason::NotSupported("on which a type is a byte, not a name"))
+    mtype.as_byte().ok_or(Reason::NotSupported(NO_NAMES))
 }
+
+const NO_NAMES: &str =
+    "the connection speaks the classic wire, on which a type is a byte, not a name";
 
 fn frame(mtype: u8, body: Bytes) -> Result<Frame, Reason> {
     let size = body.len();

@@ -257,7 +257,9 @@ impl fmt::Display for ConnectError {
                  it is overloaded or stopped",
                 address.to_string()
             ),
-            Self::Io { address, .. } => write!(f, "cannot connect to {:?}", address.to_string()),
+            Self::Io { address, source } => {
+                write!(f, "cannot connect to {:?}: {source}", address.to_string())
+            }
         }
     }
 }
@@ -265,7 +267,8 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            // What it says itself is part of the text above.
+            Self::Io { source, .. } => source.source(),
             _ => None,
         }
     }
