@@ -10,6 +10,7 @@ mod connection;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
@@ -31,13 +32,23 @@ pub(crate) struct Pool {
 
 #[derive(Debug)]
 struct State {
-    /// The most recently used is last, and used first: the others get a chance to fall idle.
-    idle: Vec<Connection>,
+    /// In the order in which they were last used. The last is used first: the others get a chance to
+    /// stay idle for [`IDLE`], and to be closed.
+    idle: Vec<Idle>,
     id: Option<Uuid>,
     closed: bool,
     /// Until when those who have or wait for a connection may need it, and how many they are.
     deadlines: BTreeMap<Instant, usize>,
 }
+
+#[derive(Debug)]
+struct Idle {
+    connection: Connection,
+    since: Instant,
+}
+
+/// For how long a pool keeps connections that a burst has left behind.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Why there is no lease.
 #[derive(Debug)]
@@ -101,12 +112,17 @@ impl Pool {
         Ok(Lease { connection, reused, user, _permit: permit })
     }
 
-    /// The idle connection that was used last and is still good; those that are not are dropped.
+    /// The idle connection that was used last and is still good; those that are not are dropped, and
+    /// so are others that nobody has used for [`IDLE`].
     fn pop(&self) -> Option<Connection> {
+        let now = Instant::now();
         loop {
-            let (connection, id) = {
+            let (connection, id, _old) = {
                 let mut state = self.state();
-                (state.idle.pop()?, state.id)
+                let connection = state.idle.pop()?.connection;
+                let old = state.idle.partition_point(|idle| now - idle.since > IDLE);
+                let old: Vec<Idle> = state.idle.drain(..old).collect();
+                (connection, state.id, old)
             };
             if connection.id() == id && connection.is_quiet() {
                 return Some(connection);
@@ -204,6 +220,34 @@ impl Lease {
             connection.set_id(new_id);
             state.id = new_id;
         }
-        state.idle.push(connection);
+        state.idle.push(Idle { connection, since: Instant::now() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_that_a_burst_has_left_behind_are_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let _server = tokio::net::UnixListener::bind(&path).unwrap();
+        let pool = Arc::new(Pool::new(path.into(), Access::same_uid(), None, 4));
+        let acquire = || pool.acquire(Instant::now() + IDLE * 2);
+        let burst = [acquire().await, acquire().await, acquire().await];
+        burst.into_iter().for_each(|lease| lease.unwrap().keep(None));
+
+        tokio::time::pause();
+        tokio::time::advance(IDLE / 2).await;
+        tokio::time::resume();
+        acquire().await.unwrap().keep(None);
+        assert_eq!(pool.state().idle.len(), 3, "all have been used not long ago");
+
+        tokio::time::pause();
+        tokio::time::advance(IDLE * 2 / 3).await;
+        tokio::time::resume();
+        let lease = acquire().await.unwrap();
+        assert!(lease.is_reused() && pool.state().idle.is_empty());
     }
 }
