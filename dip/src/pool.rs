@@ -103,13 +103,16 @@ impl Pool {
             .map_err(|_| Unleased::Closed)?;
         let (connection, reused) = match self.pop() {
             Some(connection) => (connection, true),
-            None => {
-                let id = self.id();
-                let dialed = Connection::dial(&self.address, &self.access, id, deadline).await;
-                (dialed.map_err(Unleased::Undialed)?, false)
-            }
+            None => (self.dial(deadline).await?, false),
         };
         Ok(Lease { connection, reused, user, _permit: permit })
+    }
+
+    async fn dial(&self, deadline: Instant) -> Result<Connection, Unleased> {
+        let id = self.id();
+        Connection::dial(&self.address, &self.access, id, deadline)
+            .await
+            .map_err(Unleased::Undialed)
     }
 
     /// The idle connection that was used last and is still good; those that are not are dropped, and
@@ -203,6 +206,14 @@ impl Lease {
     /// Whether others have used the connection before.
     pub(crate) fn is_reused(&self) -> bool {
         self.reused
+    }
+
+    /// Replaces the connection by a new one: after one that was closed unseen, the idle ones are no
+    /// better.
+    pub(crate) async fn renew(&mut self, deadline: Instant) -> Result<(), Unleased> {
+        self.connection = self.user.pool.dial(deadline).await?;
+        self.reused = false;
+        Ok(())
     }
 
     /// Gives the connection back: nothing is under way on it.
