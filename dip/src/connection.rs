@@ -187,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Refused(mtype, why) => {
                     match why.code() {
                         Code::UnknownType => {
-                            _ = self.service.totals().unknown.fetch_add(1, Relaxed)
+                            _ = self.service.totals().unknown.fetch_add(1, Relaxed);
                         }
                         _ => self.service.routes().refused(mtype),
                     }

@@ -135,7 +135,9 @@ impl Bound {
         tokio::spawn(async move {
             let credentials = stream.credentials();
             let admitted = match place {
-                Ok(place) => access.admit(credentials).await.map(|()| place).map_err(denied),
+                Ok(place) => {
+                    access.admit(credentials).await.map(|()| place).map_err(|r| denied(&r))
+                }
                 Err(why) => Err(why),
             };
             let _place = match admitted {
@@ -159,7 +161,7 @@ impl Bound {
     }
 }
 
-fn denied(refusal: Refusal) -> (CloseReason, Rejection) {
+fn denied(refusal: &Refusal) -> (CloseReason, Rejection) {
     let why = Rejection::of(Code::Denied, "PermissionError", refusal.to_string());
     (CloseReason::Denied, why)
 }
