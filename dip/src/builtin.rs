@@ -32,10 +32,11 @@ use crate::codec::{
     self, Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype, Record, list,
 };
 use crate::mtype::Mtype;
-use crate::protocol::{NoError, Once, Protocol};
+use crate::protocol::{NoError, Once, Protocol, ProtocolEntry};
 use crate::value::Value;
 
 /// The mtypes of all built-in messages.
+#[cfg(feature = "cli")]
 pub(crate) const MTYPES: &[u8] = b"OEPJDHoeUI\x1d";
 
 /// A line or a piece of what a worker printed on its standard output.
@@ -121,17 +122,14 @@ protocol!(TaskUpdate<T>, b'U', Updates; T);
 protocol!(TaskUpdateV2<T>, b'I', Updates; T);
 protocol!(SetConnectionId, 0x1d, SixteenBytes);
 
-crate::register!(Stdout);
-crate::register!(Stderr);
-crate::register!(Pickle);
-crate::register!(Json);
-crate::register!(Dict);
-crate::register!(Header);
-crate::register!(SubtaskOut);
-crate::register!(SubtaskError);
-crate::register!(TaskUpdate);
-crate::register!(TaskUpdateV2);
-crate::register!(SetConnectionId);
+macro_rules! register {
+    ($($M:ty),+) => {
+        $(crate::private::inventory::submit! { ProtocolEntry::of::<$M>().builtin() })+
+    };
+}
+
+register!(Stdout, Stderr, Pickle, Json, Dict, Header, SubtaskOut, SubtaskError);
+register!(TaskUpdate, TaskUpdateV2, SetConnectionId);
 
 macro_rules! newtype {
     ($M:ty, $Inner:ty $(; $T:ident)?) => {

@@ -198,9 +198,10 @@ impl Client {
     /// Lets what is under way finish, and closes all connections. A message that is sent later, by
     /// any clone, is [`Reason::Closed`].
     ///
-    /// Sends under way are those that were polled before; each ends within its own time. A client
-    /// that is only dropped closes its connections as soon as the last clone and the last send are
-    /// gone.
+    /// Sends under way are those that were polled before; each ends within its own time, and `close`
+    /// waits no longer than that. So one that is kept and not polled any more delays it until its
+    /// time is over; after that nobody waits for its reply. A client that is only dropped closes its
+    /// connections as soon as the last clone and the last send are gone.
     ///
     /// ```no_run
     /// # async fn example(client: dip::Client) -> dip::Result<()> {

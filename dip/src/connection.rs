@@ -20,7 +20,7 @@ use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
 use crate::codec::{Body, DecodeLimits};
-use crate::dispatch::{Answer, Dispatched, Running, Sender, unknown};
+use crate::dispatch::{Answer, Dispatched, Running, Sender};
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
 use crate::reply::{Code, Rejection};
@@ -310,7 +310,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The server does not wait any longer: the handler in hand is dropped and its sender told.
     fn abort(&mut self) {
         if let Some(in_hand) = self.in_hand.take() {
-            self.reply(in_hand.mtype, in_hand.bytes, in_hand.started, &Err(shutting_down()));
+            let text = "the server stopped before the handler had ended";
+            let why = Rejection::of(Code::Cancelled, "ConnectionError", text);
+            self.reply(in_hand.mtype, in_hand.bytes, in_hand.started, &Err(why));
             let mut cx = task::Context::from_waker(task::Waker::noop());
             _ = self.poll_write(&mut cx);
         }
@@ -335,7 +337,7 @@ impl Admission for Known<'_> {
         match self.0.routes().byte(mtype) {
             Some(to) => Ok(to.max_len(limits)),
             None if self.0.routes().fallback(mtype).is_some() => Ok(limits.max_message.0),
-            None => Err(unknown(mtype)),
+            None => Err(Rejection::unknown_type(mtype)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::mtype::Mtype;
 use crate::peer::Peer;
@@ -113,6 +113,20 @@ struct Inner {
 impl Context {
     pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Instant, states: States) -> Self {
         Self(Arc::new(Inner { mtype, peer, deadline, states }))
+    }
+
+    /// What surrounds a message of this type from this peer, without any state and with a minute
+    /// left: for tests that call handlers and extractors themselves.
+    ///
+    /// ```
+    /// use dip::{Context, Peer};
+    ///
+    /// let context = Context::for_tests(b'N', Peer::of_this_process(None));
+    /// assert!(context.extract::<Peer>().is_ok());
+    /// ```
+    pub fn for_tests(mtype: impl Into<Mtype>, peer: Peer) -> Self {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        Self::new(mtype.into(), peer, deadline, States::default())
     }
 
     /// Which message this is.

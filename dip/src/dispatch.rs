@@ -55,7 +55,7 @@ impl Sender<'_> {
             },
             None => match routes.fallback(mtype) {
                 Some(handler) => self.start(handler, None, mtype, body),
-                None => Dispatched::Done(Err(unknown(mtype))),
+                None => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
             },
         }
     }
@@ -64,15 +64,15 @@ impl Sender<'_> {
     fn unhandled(&self, to: &Destination, body: Bytes) -> Answer {
         to.counters.count.fetch_add(1, Relaxed);
         let (mtype, name) = (to.protocol.mtype, (to.protocol.name)());
-        let acknowledged = to.is_builtin() && self.service.unhandled() == Unhandled::Acknowledge;
+        let acknowledged =
+            to.protocol.builtin && self.service.unhandled() == Unhandled::Acknowledge;
         let answer = if acknowledged {
             let limits = self.decode_limits(body.len());
             let check = || (to.protocol.check)(Body::from(body), &limits);
             guarded(check, name)
                 .and_then(|checked| checked.map_err(|error| Rejection::from_decode(&error)))
         } else {
-            let text = format!("nobody handles messages of type {mtype}");
-            Err(Rejection::of(Code::NoHandler, "UnsupportedProtoError", text))
+            Err(Rejection::no_handler(mtype))
         };
         if to.counters.unhandled.fetch_add(1, Relaxed) == 0 {
             tracing::warn!(%mtype, name, acknowledged, "a message that no handler takes (said once)");
@@ -208,12 +208,6 @@ impl Turn {
 
 fn overloaded(text: &str) -> Rejection {
     Rejection::of(Code::Overloaded, "ConnectionError", text)
-}
-
-/// The answer to a type that nobody knows; the text is that of the Python package.
-pub(crate) fn unknown(mtype: u8) -> Rejection {
-    let text = format!("No protocol found in registry for message type: {mtype}");
-    Rejection::of(Code::UnknownType, "UnsupportedProtoError", text)
 }
 
 /// Counts a message as in flight until it has ended, also when its handler is dropped.

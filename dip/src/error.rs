@@ -5,8 +5,9 @@ use std::io;
 use std::panic::Location;
 use std::path::PathBuf;
 
+use crate::mtype::Mtype;
 use crate::protocol::NoError;
-use crate::reply::Code;
+use crate::reply::{Code, Rejection};
 use crate::transport::{AddressError, BindError, ConnectError};
 
 /// The result of whatever dip does.
@@ -27,6 +28,8 @@ pub enum Error {
     Connect(ConnectError),
     /// Another server has taken over the path: new clients reach that one.
     PathTaken(PathBuf),
+    /// The socket's file was removed while the server ran: new clients cannot reach it.
+    PathRemoved(PathBuf),
     /// The handler replied with the error its message declares.
     App(Box<dyn std::error::Error + Send + Sync>),
     /// The peer refused the message.
@@ -42,6 +45,31 @@ pub enum Error {
     ConnectionLost,
     /// The operating system refused something else.
     Io(io::Error),
+}
+
+impl Error {
+    /// Whether a handler may have seen the message that failed, as
+    /// [`CallError::may_have_run`] says; of an error that is about no message, `false`.
+    pub fn may_have_run(&self) -> bool {
+        match self {
+            Self::App(_) | Self::ConnectionLost => true,
+            Self::Rejected(remote) => remote.may_have_run(),
+            Self::Deadline { sent } => *sent,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing has happened and the same may work later, as [`CallError::is_retryable`]
+    /// says; also of [`Client::connect`](crate::Client::connect).
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.may_pass(),
+            Self::NotSent(reason) => reason.is_retryable(),
+            Self::Deadline { sent } => !sent,
+            Self::Rejected(remote) => remote.is_retryable(),
+            _ => false,
+        }
+    }
 }
 
 /// One thing that is wrong with how a program is put together.
@@ -60,10 +88,20 @@ impl Fault {
         Self { what: what.into(), at: None }
     }
 
+    /// In the order in which people look at them: by file and line, and first what has neither.
+    pub(crate) fn sort(faults: &mut [Self]) {
+        faults.sort_by_key(|fault| fault.at.map(place));
+    }
+
     /// The line to look at: `file:line:column`.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.at
     }
+}
+
+/// What locations are ordered by.
+pub(crate) fn place(at: &'static Location<'static>) -> (&'static str, u32, u32) {
+    (at.file(), at.line(), at.column())
 }
 
 /// The line to look at, and what is wrong there.
@@ -84,13 +122,32 @@ pub struct Remote {
     pub code: Code,
     /// Why, as text. From a classic server it is the `repr` of a Python exception.
     pub text: String,
+    /// The code was read off a text that a handler may have made.
+    in_doubt: bool,
 }
 
 impl Remote {
-    /// What a classic server replied instead of `ok`.
-    pub(crate) fn from_classic(text: String) -> Self {
+    /// What a classic server replied to a message of this type instead of `ok`.
+    pub(crate) fn from_classic(mtype: u8, text: String) -> Self {
         let unknown = text.starts_with("UnsupportedProtoError(");
-        Self { code: if unknown { Code::UnknownType } else { Code::Rejected }, text }
+        // A handler may pass on what another server said to it; only about its own message it would
+        // not have been called.
+        let refusals = [Rejection::unknown_type(mtype), Rejection::no_handler(Mtype::byte(mtype))];
+        let certain = unknown && refusals.iter().any(|refusal| refusal.to_string() == text);
+        let code = if unknown { Code::UnknownType } else { Code::Rejected };
+        Self { code, text, in_doubt: !certain }
+    }
+
+    /// Whether a handler may have seen the message. A classic server's text may come from its
+    /// handler, unless it is word for word the one for a type that the server does not know.
+    pub fn may_have_run(&self) -> bool {
+        self.in_doubt || self.code.may_have_run()
+    }
+
+    /// Whether the message was certainly not handled, and may be once the peer has less to do or is
+    /// back.
+    pub fn is_retryable(&self) -> bool {
+        !self.may_have_run() && matches!(self.code, Code::Overloaded | Code::ShuttingDown)
     }
 
     /// The name of the error's class: what stands before the first `(`.
@@ -143,19 +200,32 @@ pub enum Reason {
     Forked,
 }
 
+impl Reason {
+    fn is_retryable(&self) -> bool {
+        match self {
+            Self::Connect(error) => error.may_pass(),
+            // A server that turns the client away because it has too many says so to its id.
+            Self::IdRefused(_) | Self::Disconnected => true,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Encode(_) => f.write_str("it cannot be encoded"),
+            Self::Encode(error) => write!(f, "it cannot be encoded: {}", error.text()),
             Self::TooLarge { size, limit } => {
                 write!(f, "its body has {size} bytes, the receiver accepts {limit}")
             }
             Self::EmptyBody => {
                 f.write_str("its body is empty, which a classic server never answers")
             }
-            Self::NotSupported(what) => write!(f, "the connection speaks the classic wire, {what}"),
-            Self::Connect(_) => f.write_str("no connection could be made"),
-            Self::IdRefused(_) => f.write_str("the server refused the client's id"),
+            Self::NotSupported(what) => f.write_str(what),
+            Self::Connect(error) => write!(f, "no connection could be made: {error}"),
+            Self::IdRefused(remote) => {
+                write!(f, "the server refused the client's id: {}", remote.text)
+            }
             Self::Disconnected => {
                 f.write_str("the connection broke before the whole message was out")
             }
@@ -168,9 +238,10 @@ impl fmt::Display for Reason {
 impl std::error::Error for Reason {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Encode(error) => Some(error),
-            Self::Connect(error) => Some(error),
-            Self::IdRefused(remote) => Some(remote),
+            // What these say themselves is part of the text above.
+            Self::Encode(error) => error.source(),
+            Self::Connect(error) => error.source(),
+            Self::IdRefused(remote) => remote.source(),
             _ => None,
         }
     }
@@ -210,34 +281,33 @@ impl<E> CallError<E> {
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::App(_) | Self::ConnectionLost => true,
-            // A classic server's text may come from its handler.
-            Self::Rejected(remote) => {
-                remote.code == Code::Rejected || remote.code == Code::Panicked
-            }
+            Self::Rejected(remote) => remote.may_have_run(),
             Self::Deadline { sent } => *sent,
             Self::NotSent(_) => false,
         }
     }
 
-    /// Whether the message was certainly not handled and may be sent again as it is.
+    /// Whether the message was certainly not handled, and may be when it is sent again as it is:
+    /// the server was away, or had too much to do. What will not change by itself is not retryable.
     ///
     /// ```no_run
     /// # async fn example(client: dip::Client) -> dip::Result<()> {
-    /// while let Err(error) = client.send_json("come back").await {
-    ///     if !error.is_retryable() {
-    ///         return Err(error.into());
+    /// use std::time::Duration;
+    ///
+    /// for pause in [10, 100, 1000].map(Duration::from_millis) {
+    ///     match client.send_json("come back").await {
+    ///         Err(error) if error.is_retryable() => tokio::time::sleep(pause).await,
+    ///         sent => return Ok(sent?),
     ///     }
-    ///     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     /// }
-    /// # Ok(()) }
+    /// Ok(client.send_json("last try").await?)
+    /// # }
     /// ```
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NotSent(reason) => {
-                matches!(reason, Reason::Connect(_) | Reason::IdRefused(_) | Reason::Disconnected)
-            }
+            Self::NotSent(reason) => reason.is_retryable(),
             Self::Deadline { sent } => !sent,
-            Self::Rejected(remote) => matches!(remote.code, Code::Overloaded | Code::ShuttingDown),
+            Self::Rejected(remote) => remote.is_retryable(),
             Self::App(_) | Self::ConnectionLost => false,
         }
     }
@@ -348,6 +418,12 @@ impl fmt::Display for Error {
             Self::Address(error) => error.fmt(f),
             Self::Bind(error) => error.fmt(f),
             Self::Connect(error) => error.fmt(f),
+            Self::PathRemoved(path) => write!(
+                f,
+                "{} was removed, by hand or by a cleaner of old files: new clients cannot reach \
+                 this server; start it again",
+                path.display()
+            ),
             Self::PathTaken(path) => write!(
                 f,
                 "another server has taken over {}: new clients reach that one",
@@ -387,5 +463,75 @@ impl std::error::Error for Error {
             Self::Io(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(code: Code) -> CallError<NoError> {
+        CallError::Rejected(Remote { code, text: String::new(), in_doubt: false })
+    }
+
+    #[test]
+    fn only_codes_of_messages_that_never_began_say_so() {
+        for code in [Code::Rejected, Code::Panicked, Code::Deadline, Code::Cancelled] {
+            assert!(rejected(code).may_have_run() && !rejected(code).is_retryable(), "{code:?}");
+        }
+        for code in [Code::App, Code::ReplyTooLarge] {
+            assert!(rejected(code).may_have_run() && !rejected(code).is_retryable(), "{code:?}");
+        }
+        for code in [Code::NoHandler, Code::TooLarge, Code::Decode, Code::Denied] {
+            assert!(!rejected(code).may_have_run() && !rejected(code).is_retryable(), "{code:?}");
+        }
+        for code in [Code::Overloaded, Code::ShuttingDown] {
+            assert!(!rejected(code).may_have_run() && rejected(code).is_retryable(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_that_of_an_unknown_type_only_word_for_word() {
+        let unknown = Rejection::unknown_type(b'Z').to_string();
+        let unhandled = Rejection::no_handler(Mtype::byte(b'Z')).to_string();
+        for text in [&unknown, &unhandled] {
+            let remote = Remote::from_classic(b'Z', text.clone());
+            assert!(remote.code == Code::UnknownType && !remote.may_have_run(), "{text}");
+            // A handler of another message has passed it on.
+            let remote = Remote::from_classic(b'Y', text.clone());
+            assert!(remote.code == Code::UnknownType && remote.may_have_run(), "{text}");
+            let remote = Remote::from_classic(b'Z', format!("{text} "));
+            assert!(remote.may_have_run(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_text_holds_every_cause_once() {
+        let address = PathBuf::from("s").into();
+        let source = io::Error::other("the cable is cut");
+        let error =
+            CallError::<NoError>::NotSent(Reason::Connect(ConnectError::Io { address, source }));
+        let text = "the message was not sent: no connection could be made: cannot connect to \
+                    \"s\": the cable is cut";
+        assert_eq!(error.to_string(), text);
+        assert!(std::error::Error::source(&error).is_none());
+        assert_eq!(format!("{:?}", Error::from(error)), text);
+        let reason = Reason::Encode(crate::codec::EncodeError::new("no such value"));
+        assert_eq!(reason.to_string(), "it cannot be encoded: no such value");
+        let reason = Reason::IdRefused(Remote::from_classic(0x1d, "E('x')".to_owned()));
+        assert_eq!(reason.to_string(), "the server refused the client's id: E('x')");
+    }
+
+    #[test]
+    fn what_will_not_change_is_not_retryable() {
+        let path = || PathBuf::from("s");
+        let long = || ConnectError::PathTooLong { path: path(), limit: 1 };
+        let away = || ConnectError::TimedOut { address: path().into() };
+        let retryable = |error: Error| !error.may_have_run() && error.is_retryable();
+        assert!(!retryable(long().into()) && retryable(away().into()));
+        assert!(!retryable(Error::NotSent(Reason::Connect(long()))));
+        assert!(retryable(Error::NotSent(Reason::Connect(away()))));
+        assert!(Error::from(rejected(Code::Panicked)).may_have_run());
+        assert!(retryable(rejected(Code::Overloaded).into()));
     }
 }

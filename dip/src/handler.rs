@@ -38,6 +38,18 @@ pub struct Message<M, T, E, S> {
     shape: PhantomData<fn() -> S>,
 }
 
+impl Unrouted {
+    /// What a fallback would get: for its tests.
+    ///
+    /// ```
+    /// let message = dip::Unrouted::new(b'Z', "body");
+    /// assert_eq!(message.mtype, dip::Mtype::byte(b'Z'));
+    /// ```
+    pub fn new(mtype: impl Into<Mtype>, body: impl Into<Bytes>) -> Self {
+        Self { mtype: mtype.into(), body: body.into() }
+    }
+}
+
 /// Which messages come to a handler.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

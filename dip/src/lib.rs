@@ -119,9 +119,7 @@ pub use registry::Router;
 pub use reply::{Code, Rejection};
 pub use server::{Bound, Server, ServerBuilder, signals};
 pub use service::{CloseReason, Stats, TypeStats, Unhandled};
-pub use transport::{
-    Absence, Access, Address, AddressError, BindError, ConnectError, Credentials, Refusal,
-};
+pub use transport::{Absence, Access, Address, AddressError, BindError, ConnectError};
 pub use value::Value;
 
 /// The type of client ids, of the crate `uuid`.

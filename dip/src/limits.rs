@@ -25,6 +25,12 @@ impl From<usize> for ByteSize {
     }
 }
 
+impl From<ByteSize> for usize {
+    fn from(size: ByteSize) -> Self {
+        size.0
+    }
+}
+
 /// # Panics
 ///
 /// On a text that is not a whole number, followed by `B`, `KiB`, `MiB` or `GiB` or nothing.
@@ -83,17 +89,20 @@ impl std::error::Error for ParseByteSizeError {}
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $In:ty => $T:ty = $default:expr,)+) => {
         /// What a server accepts from its peers. Every limit has a default that suits one machine's
-        /// workers; one that fires closes or answers with a reason of its own.
+        /// workers; one that fires closes or answers with a reason of its own. Each is set by a
+        /// method and read from the field of that name.
         ///
         /// ```
         /// use std::time::Duration;
         /// use dip::Limits;
         ///
         /// let limits = Limits::default().max_message("64 MiB").handler_cap(Duration::from_secs(5));
+        /// assert_eq!(usize::from(limits.max_message), 64 << 20);
         /// ```
         #[derive(Clone, Debug)]
+        #[non_exhaustive]
         pub struct Limits {
-            $(pub(crate) $name: $T,)+
+            $($(#[doc = $doc])+ pub $name: $T,)+
         }
 
         impl Default for Limits {

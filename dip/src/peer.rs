@@ -38,6 +38,29 @@ impl Peer {
         Self { connection, client_id }
     }
 
+    /// This process as the other end, with an id of its choice: for tests that call handlers and
+    /// extractors themselves. Its [`id`](Self::id) is 0, which no connection has.
+    ///
+    /// ```
+    /// use dip::Peer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// async fn whoami(peer: Peer) -> Option<u32> {
+    ///     peer.pid().map(Into::into)
+    /// }
+    ///
+    /// assert_eq!(whoami(Peer::of_this_process(None)).await, Some(std::process::id()));
+    /// # }
+    /// ```
+    pub fn of_this_process(client_id: Option<Uuid>) -> Self {
+        let connected = Connected {
+            id: PeerId(0),
+            uid: Some(rustix::process::geteuid().as_raw()),
+            pid: NonZeroU32::new(std::process::id()),
+        };
+        Self::new(Arc::new(connected), client_id)
+    }
+
     /// The number of the connection: unique, made by the server.
     pub fn id(&self) -> PeerId {
         self.connection.id

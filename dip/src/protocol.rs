@@ -126,9 +126,12 @@ pub struct ProtocolEntry {
     pub(crate) name: fn() -> &'static str,
     pub(crate) max_len: Option<u32>,
     pub(crate) replaces: bool,
+    /// One of the messages of the Python package.
+    pub(crate) builtin: bool,
     /// Decodes and drops: for built-in messages that nobody handles.
     pub(crate) check: fn(Body<'_>, &DecodeLimits) -> Result<(), DecodeError>,
     /// Keeps the static that makes duplicates a link error alive wherever the entry is.
+    #[expect(dead_code, reason = "it is there to be linked in")]
     pub(crate) claim: Option<&'static Claim>,
     pub(crate) at: &'static Location<'static>,
 }
@@ -142,6 +145,7 @@ impl ProtocolEntry {
             name: std::any::type_name::<M>,
             max_len: M::MAX_LEN,
             replaces: false,
+            builtin: false,
             check: |body, limits| M::decode(body, limits).map(drop),
             claim: None,
             at: Location::caller(),
@@ -153,6 +157,10 @@ impl ProtocolEntry {
     #[must_use]
     pub const fn claimed_by(self, claim: &'static Claim) -> Self {
         Self { claim: Some(claim), ..self }
+    }
+
+    pub(crate) const fn builtin(self) -> Self {
+        Self { builtin: true, ..self }
     }
 
     /// Takes over the mtype of a built-in message.

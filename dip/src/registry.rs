@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::builtin::SetConnectionId;
 use crate::context::States;
-use crate::error::Fault;
+use crate::error::{Fault, place};
 use crate::handler::{HandlerEntry, Route};
 use crate::limits::Limits;
 use crate::mtype::Mtype;
@@ -93,10 +93,12 @@ impl Router {
     }
 
     /// Checks everything that can be wrong before the first message, and reports it all.
-    pub(crate) fn check(self, states: &States) -> Result<Routes, Vec<Fault>> {
+    pub(crate) fn check(mut self, states: &States) -> Result<Routes, Vec<Fault>> {
         let mut faults = self.faults;
         let protocols = protocols(&mut faults);
         let mut handlers: HashMap<Route, &'static HandlerEntry> = HashMap::new();
+        // The linker orders them as it likes.
+        self.handlers.sort_by_key(|entry| place(entry.at));
         for entry in self.handlers {
             if let Some(first) = handlers.get(&entry.route) {
                 // The same function twice, or one crate linked twice, is one handler.
@@ -107,18 +109,15 @@ impl Router {
             } else {
                 handlers.insert(entry.route, entry);
             }
-            if entry.route == Route::One(SetConnectionId::MTYPE) {
-                let name = entry.name;
-                faults.push(Fault::new(
-                    format!("`{name}` would never run, the server takes `SetConnectionId` itself: take `Peer`, its `client_id` is what the connection claims"),
-                    entry.at,
-                ));
-            }
+            faults.extend(never_called(entry).map(|what| Fault::new(what, entry.at)));
             for state in entry.needs.iter().copied().flatten() {
                 if !states.has((state.id)()) {
                     let (name, state) = (entry.name, (state.name)());
                     faults.push(Fault::new(
-                        format!("`{name}` takes `State<{state}>`, but no such state was given: add `state = …`"),
+                        format!(
+                            "`{name}` takes `State<{state}>`, but no such state was given: add \
+                             `state = …` to `serve!`, or `.state(…)` to the builder"
+                        ),
                         entry.at,
                     ));
                 }
@@ -134,6 +133,41 @@ impl Router {
     }
 }
 
+/// Why no message ever comes to a handler, if so.
+fn never_called(entry: &HandlerEntry) -> Option<String> {
+    let Route::One(mtype) = entry.route else { return None };
+    let (name, message) = (entry.name, (entry.message)());
+    if mtype == SetConnectionId::MTYPE {
+        return Some(format!(
+            "`{name}` would never run, the server takes `SetConnectionId` itself: take `Peer`, its \
+             `client_id` is what the connection claims"
+        ));
+    }
+    if mtype.as_byte().is_none() {
+        return Some(format!(
+            "`{name}` would never run, no wire of this version carries names: give `{message}` a \
+             byte instead of {mtype}"
+        ));
+    }
+    let short = |name: &'static str| name.split('<').next();
+    let registered = inventory::iter::<ProtocolEntry>.into_iter().any(|protocol| {
+        // A generic message is registered for one of its types.
+        protocol.mtype == mtype && short((protocol.name)()) == short(message)
+    });
+    (!registered).then(|| {
+        format!(
+            "`{name}` takes `{message}`, which is not registered: write `dip::register!({})`",
+            without_path(message)
+        )
+    })
+}
+
+/// `Line<a::B>` of `a::Line<a::B>`.
+fn without_path(name: &str) -> &str {
+    let base = name.split('<').next().unwrap_or(name);
+    &name[base.rfind("::").map_or(0, |at| at + 2)..]
+}
+
 fn two_handlers(first: &HandlerEntry, second: &HandlerEntry) -> Fault {
     let what = match first.route {
         Route::One(mtype) => format!("message {mtype} (`{}`)", (first.message)()),
@@ -142,8 +176,8 @@ fn two_handlers(first: &HandlerEntry, second: &HandlerEntry) -> Fault {
     };
     Fault::new(
         format!(
-            "two handlers for {what}: `{}` and `{}` (the first is at {})",
-            first.name, second.name, first.at
+            "two handlers for {what}: `{}` at {} and `{}` at {}",
+            first.name, first.at, second.name, second.at
         ),
         second.at,
     )
@@ -152,7 +186,9 @@ fn two_handlers(first: &HandlerEntry, second: &HandlerEntry) -> Fault {
 /// The message types of the program, by mtype; a second one of an mtype is a fault.
 fn protocols(faults: &mut Vec<Fault>) -> HashMap<Mtype, &'static ProtocolEntry> {
     let mut known: HashMap<Mtype, &'static ProtocolEntry> = HashMap::new();
-    for entry in inventory::iter::<ProtocolEntry> {
+    let mut entries: Vec<_> = inventory::iter::<ProtocolEntry>.into_iter().collect();
+    entries.sort_by_key(|entry| place(entry.at));
+    for entry in entries {
         if entry.mtype.as_byte().is_some_and(|byte| RESERVED.contains(&byte)) {
             let (mtype, name) = (entry.mtype, (entry.name)());
             let what = format!(
@@ -164,8 +200,8 @@ fn protocols(faults: &mut Vec<Fault>) -> HashMap<Mtype, &'static ProtocolEntry> 
             known.insert(entry.mtype, entry);
             continue;
         };
-        let (other, builtin) = (*other, |e: &ProtocolEntry| e.claim.is_none() && is_builtin(e));
-        match (builtin(other), builtin(entry)) {
+        let other = *other;
+        match (other.builtin, entry.builtin) {
             (true, false) if entry.replaces => _ = known.insert(entry.mtype, entry),
             (false, true) if other.replaces => {}
             (true, false) => faults.push(takes_builtin(entry, other)),
@@ -189,11 +225,6 @@ fn protocols(faults: &mut Vec<Fault>) -> HashMap<Mtype, &'static ProtocolEntry> 
 /// One crate can be linked twice (a dev-dependency cycle): its types are then the same.
 fn same(one: &ProtocolEntry, two: &ProtocolEntry) -> bool {
     (one.name)() == (two.name)() && one.at.to_string() == two.at.to_string()
-}
-
-fn is_builtin(entry: &ProtocolEntry) -> bool {
-    crate::builtin::MTYPES.iter().any(|mtype| Mtype::byte(*mtype) == entry.mtype)
-        && (entry.name)().starts_with(concat!(env!("CARGO_CRATE_NAME"), "::builtin::"))
 }
 
 fn takes_builtin(entry: &ProtocolEntry, builtin: &ProtocolEntry) -> Fault {
@@ -255,7 +286,7 @@ impl Routes {
         let mut routes = Self { bytes: vec![None; 256], named: HashMap::new(), fallback };
         for (mtype, protocol) in protocols {
             let own = handlers.get(&Route::One(*mtype)).copied();
-            let handler = own.or(any.filter(|_| is_builtin(protocol)));
+            let handler = own.or(any.filter(|_| protocol.builtin));
             let destination =
                 Arc::new(Destination { protocol, handler, counters: Counters::default() });
             match mtype.as_byte() {
@@ -292,14 +323,10 @@ impl Routes {
 }
 
 impl Destination {
-    pub(crate) fn is_builtin(&self) -> bool {
-        is_builtin(self.protocol)
-    }
-
     /// The longest body that is taken in.
     pub(crate) fn max_len(&self, limits: &Limits) -> usize {
         const LONG: &[u8] = b"OEPJUI";
-        let long = |byte| self.is_builtin() && LONG.contains(&byte);
+        let long = |byte| self.protocol.builtin && LONG.contains(&byte);
         match self.protocol.max_len {
             Some(max) => usize::try_from(max).unwrap_or(usize::MAX),
             None if self.protocol.mtype.as_byte().is_some_and(long) => limits.max_builtin_message.0,

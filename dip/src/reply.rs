@@ -9,10 +9,13 @@ pub use answer::Running;
 pub(crate) use answer::{Answer, OneReply, Outcome, Work};
 
 use crate::codec::{DecodeError, EncodeError};
+use crate::mtype::Mtype;
 
-/// "No" for a reason that the message's contract does not declare: the message was not handled.
+/// "No" for a reason that the message's contract does not declare. The message is refused; what its
+/// handler did before stays done.
 ///
-/// Made from any standard error by `?`, or by [`Rejection::named`]. The peer is told a class and a
+/// Made from any standard error by `?`, from a text by [`Rejection::new`], or with a class of its own
+/// by [`Rejection::named`]. The peer is told a class and a
 /// text; on the classic wire they are printed as Python prints an exception, `ValueError('text')`,
 /// because Python workers match on it.
 ///
@@ -34,7 +37,7 @@ pub struct Rejection {
     text: String,
 }
 
-/// Why a message was not handled: the codes of the native wire.
+/// Why a message was refused: the codes of the native wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u16)]
@@ -53,11 +56,11 @@ pub enum Code {
     SchemaMismatch = 6,
     /// The receiver has too much to do.
     Overloaded = 7,
-    /// The receiver is about to stop.
+    /// The receiver is about to stop, and has not begun with the message.
     ShuttingDown = 8,
     /// The handler took too long.
     Deadline = 9,
-    /// The caller gave up.
+    /// The message was given up while it was handled: by its caller, or by a server that stopped.
     Cancelled = 10,
     /// The handler panicked.
     Panicked = 11,
@@ -75,7 +78,36 @@ pub enum Code {
     Unsupported = 17,
 }
 
+impl Code {
+    /// Whether the handler may have begun when the message was refused.
+    pub(crate) fn may_have_run(self) -> bool {
+        !matches!(
+            self,
+            Self::UnknownType
+                | Self::NoHandler
+                | Self::TooLarge
+                | Self::Decode
+                | Self::SchemaMismatch
+                | Self::Overloaded
+                | Self::ShuttingDown
+                | Self::Denied
+                | Self::TooDeep
+                | Self::WouldDeadlock
+                | Self::Unsupported
+        )
+    }
+}
+
 impl Rejection {
+    /// A rejection in words: an `Exception` to a Python peer.
+    ///
+    /// ```
+    /// assert_eq!(dip::Rejection::new("not today").to_string(), "Exception('not today')");
+    /// ```
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::named(EXCEPTION, text)
+    }
+
     /// A rejection of this class: the name of an exception that the peer's code matches on.
     pub fn named(class: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         Self { code: Code::Rejected, class: class.into(), text: text.into() }
@@ -83,6 +115,18 @@ impl Rejection {
 
     pub(crate) fn of(code: Code, class: &'static str, text: impl Into<String>) -> Self {
         Self { code, class: class.into(), text: text.into() }
+    }
+
+    /// The answer to a type that nobody knows; the text is that of the Python package.
+    pub(crate) fn unknown_type(mtype: u8) -> Self {
+        let text = format!("No protocol found in registry for message type: {mtype}");
+        Self::of(Code::UnknownType, "UnsupportedProtoError", text)
+    }
+
+    /// The answer to a type that nobody handles.
+    pub(crate) fn no_handler(mtype: Mtype) -> Self {
+        let text = format!("nobody handles messages of type {mtype}");
+        Self::of(Code::NoHandler, "UnsupportedProtoError", text)
     }
 
     /// The name of the error's class, as a Python peer sees it.
@@ -95,20 +139,34 @@ impl Rejection {
         &self.text
     }
 
-    /// Why the message was not handled.
+    /// Why the message was refused.
     pub fn code(&self) -> Code {
         self.code
     }
 }
 
-/// The class is the name of the error's type, the text is its `Display`.
+/// The class of what has no better name.
+const EXCEPTION: &str = "Exception";
+
+/// The class is the name of the error's type, that of `E` for a `Box<E>` or an `Arc<E>`; the text is
+/// its `Display`.
 impl<E: std::error::Error> From<E> for Rejection {
     fn from(error: E) -> Self {
-        let full = std::any::type_name::<E>();
-        let base = full.split('<').next().unwrap_or(full);
-        let class = base.rsplit("::").next().unwrap_or(base);
-        Self { code: Code::Rejected, class: class.into(), text: error.to_string() }
+        Self::named(class_of(std::any::type_name::<E>()), error.to_string())
     }
+}
+
+/// What a Python peer calls the type of this name.
+fn class_of(mut name: &'static str) -> &'static str {
+    const POINTERS: [&str; 2] = ["alloc::boxed::Box<", "alloc::sync::Arc<"];
+    while let Some(inner) = POINTERS.iter().find_map(|pointer| name.strip_prefix(pointer)) {
+        name = inner.strip_suffix('>').unwrap_or(inner);
+    }
+    if name.starts_with("dyn ") {
+        return EXCEPTION;
+    }
+    let base = name.split('<').next().unwrap_or(name);
+    base.rsplit("::").next().unwrap_or(base)
 }
 
 impl Rejection {
@@ -116,8 +174,9 @@ impl Rejection {
         Self::of(Code::Decode, error.class(), error.text())
     }
 
-    pub(crate) fn from_encode(error: &EncodeError) -> Self {
-        Self::of(Code::ReplyTooLarge, error.class(), error.text())
+    /// The handler has run, but its reply cannot be sent.
+    pub(crate) fn from_encode(code: Code, error: &EncodeError) -> Self {
+        Self::of(code, error.class(), error.text())
     }
 }
 
@@ -198,5 +257,26 @@ impl<R: IsResult<Ok = T, Err = E>, M, T, E> IntoReply<M, T, E, Fallible> for R {
 impl<R: IsResult<Ok = T, Err = Rejection>, M, T, E> IntoReply<M, T, E, Refusing> for R {
     fn into_reply(self) -> Result<T, Failure<E>> {
         self.into_result().map_err(Failure::Rejected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn error() -> std::num::ParseIntError {
+        "x".parse::<u8>().unwrap_err()
+    }
+
+    #[test]
+    fn the_class_is_the_name_of_the_error_behind_its_pointers() {
+        assert_eq!(Rejection::from(error()).class(), "ParseIntError");
+        assert_eq!(Rejection::from(Box::new(error())).class(), "ParseIntError");
+        assert_eq!(Rejection::from(Arc::new(Box::new(error()))).class(), "ParseIntError");
+        let unknown: Arc<dyn std::error::Error + Send> = Arc::new(error());
+        assert_eq!(Rejection::from(unknown).class(), "Exception");
+        assert_eq!(class_of("a::b::Generic<c::D>"), "Generic");
     }
 }

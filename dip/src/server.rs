@@ -67,7 +67,7 @@ impl FromContext for Server {
     fn from_context(context: &Context) -> Result<Self, Rejection> {
         let server = context.state::<WeakServer>().and_then(|server| server.0.upgrade());
         // What runs a handler keeps the server alive; only a context kept for later outlives it.
-        let ended = || Rejection::of(Code::ShuttingDown, "ConnectionError", "the server has ended");
+        let ended = || Rejection::of(Code::Cancelled, "ConnectionError", "the server has ended");
         server.map(Self).ok_or_else(ended)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! These are the only files that know the operating system. In the order data passes: an [`Address`]
 //! is bound by a `Listener` or reached by `connect`; both give a `Stream` of bytes together with the
-//! [`Credentials`] of the other end, which an [`Access`] admits or refuses before a byte is read.
+//! credentials of the other end, which an [`Access`] admits or refuses before a byte is read.
 //!
 //! # Who owns a path
 //!
@@ -26,12 +26,12 @@ mod unix;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, Refusal};
+pub use access::Access;
+pub(crate) use access::Refusal;
 pub use address::{Address, AddressError};
 pub use bind::BindError;
 pub(crate) use bind::Options;
 pub(crate) use connect::connect;
 pub use connect::{Absence, ConnectError};
-pub use credentials::Credentials;
 pub(crate) use listener::Listener;
 pub(crate) use stream::Stream;

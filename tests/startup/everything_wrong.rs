@@ -19,6 +19,16 @@ async fn plain(_: Note) {}
 #[handler(fallback)]
 async fn rest(_: dip::Unrouted, _: State<u64>) {}
 
+#[derive(Serialize, Deserialize, Protocol)]
+#[mtype("jobs.tail")]
+struct Tail(u8);
+
+#[handler]
+async fn tail(_: Tail) {}
+
+#[handler]
+async fn unregistered(_: Forgotten) {}
+
 /// Takes the byte of `builtin::Stdout`; the derive would have refused it.
 struct Line(String);
 
@@ -44,6 +54,30 @@ impl Protocol for Line {
 }
 
 dip::register!(Line);
+
+/// Nothing registers it.
+struct Forgotten(String);
+
+impl dip::codec::Newtype for Forgotten {
+    type Inner = String;
+
+    fn wrap(inner: String) -> Self {
+        Self(inner)
+    }
+
+    fn inner(&self) -> &String {
+        &self.0
+    }
+}
+
+impl Protocol for Forgotten {
+    const MTYPE: Mtype = Mtype::byte(b'F');
+    type Codec = Text;
+    type Reply = ();
+    type Error = NoError;
+    type ReplyCodec = Unit;
+    type Shape = Once;
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> dip::Result<()> {

@@ -72,20 +72,33 @@ fn all_faults_are_reported_at_once_with_their_lines() {
     assert!(!success);
     let file = "tests/startup/everything_wrong.rs";
     for (line, what) in [
-        (11, "two handlers for message 'N'"),
-        (14, "two handlers for message 'N'"),
-        (14, "`everything_wrong::second` takes `State<u64>`, but no such state was given"),
-        (19, "`everything_wrong::rest` takes `State<u64>`, but no such state was given"),
         (
-            46,
+            14,
+            "two handlers for message 'N' (`everything_wrong::Note`): `everything_wrong::first` at tests/startup/everything_wrong.rs:11:1 and `everything_wrong::second` at tests/startup/everything_wrong.rs:14:1",
+        ),
+        (
+            14,
+            "`everything_wrong::second` takes `State<u64>`, but no such state was given: add `state = …` to `serve!`, or `.state(…)`",
+        ),
+        (19, "`everything_wrong::rest` takes `State<u64>`, but no such state was given"),
+        (26, "`everything_wrong::tail` would never run, no wire of this version carries names"),
+        (
+            29,
+            "`everything_wrong::unregistered` takes `everything_wrong::Forgotten`, which is not registered: write `dip::register!(Forgotten)`",
+        ),
+        (
+            56,
             "`everything_wrong::Line` has the mtype 'O' of the built-in message `dip::builtin::Stdout`",
         ),
-        (50, "`everything_wrong::plain` is not a handler: write `#[handler]` on it"),
+        (84, "`everything_wrong::plain` is not a handler: write `#[handler]` on it"),
     ] {
         let at = format!("{file}:{line}:");
         let found = text.lines().any(|text| text.contains(&at) && text.contains(what));
         assert!(found, "{line} {what}\n\n{text}");
     }
+    let lines: Vec<u32> =
+        text.lines().skip(1).map(|line| line.split(':').nth(1).unwrap().parse().unwrap()).collect();
+    assert!(lines.is_sorted() && lines.len() == 7, "{text}");
     assert!(!text.contains("Vec<u8>"), "that state was given\n{text}");
 }
 

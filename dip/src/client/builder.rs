@@ -136,4 +136,4 @@ impl ClientBuilder {
     }
 }
 
-const NO_NATIVE: &str = "and this version of dip has no other";
+const NO_NATIVE: &str = "this version of dip speaks the classic wire only";

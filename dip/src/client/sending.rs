@@ -17,6 +17,7 @@ use crate::error::{CallError, Reason};
 use crate::mtype::Mtype;
 use crate::pool::{DialError, Ended, Frame, Unleased};
 use crate::protocol::NoError;
+use crate::session::reply::QUIET;
 use crate::transport::ConnectError;
 
 /// A message on its way: what [`Client::send`](crate::Client::send) and its like return.
@@ -110,21 +111,24 @@ async fn send(client: Arc<Shared>, frame: Result<Frame, Reason>, timeout: Durati
     let frame = frame.map_err(CallError::NotSent)?;
     client.check().map_err(CallError::NotSent)?;
     let deadline = after(timeout);
+    let mut lease = client.pool.acquire(deadline).await.map_err(unleased)?;
     loop {
-        let mut lease = client.pool.acquire(deadline).await.map_err(unleased)?;
         let written = timeout_at(deadline, lease.connection().write(&frame)).await;
         let Ok(written) = written else { return Err(CallError::Deadline { sent: false }) };
-        if written.is_err() && lease.is_reused() {
-            // The server has closed it since it was looked at, and will not handle half a frame.
-            continue;
-        }
-        return match (lease.connection().reply(deadline).await, written) {
+        // Behind a write that failed there is only what the server had said before it left.
+        let heard = if written.is_ok() { deadline } else { deadline.min(Instant::now() + QUIET) };
+        return match (lease.connection().reply(frame.mtype(), heard).await, written) {
             (Ended::Acked, Ok(())) => {
                 lease.keep(frame.claimed_id());
                 Ok(())
             }
             // A server may say why before it closes on a message that it has not read to its end.
             (Ended::Refused(remote), _) => Err(CallError::Rejected(remote)),
+            (_, Err(_)) if lease.is_reused() => {
+                // The server has closed it since it was looked at, and will not handle half a frame.
+                lease.renew(deadline).await.map_err(unleased)?;
+                continue;
+            }
             (_, Err(_)) => Err(CallError::NotSent(Reason::Disconnected)),
             (Ended::Late, Ok(())) => Err(CallError::Deadline { sent: true }),
             (Ended::Lost, Ok(())) => Err(CallError::ConnectionLost),
@@ -175,8 +179,11 @@ pub(super) fn raw(mtype: Mtype, body: Bytes) -> Result<Frame, Reason> {
 }
 
 fn byte(mtype: Mtype) -> Result<u8, Reason> {
-    mtype.as_byte().ok_or(Reason::NotSupported("on which a type is a byte, not a name"))
+    mtype.as_byte().ok_or(Reason::NotSupported(NO_NAMES))
 }
+
+const NO_NAMES: &str =
+    "the connection speaks the classic wire, on which a type is a byte, not a name";
 
 fn frame(mtype: u8, body: Bytes) -> Result<Frame, Reason> {
     let size = body.len();

@@ -32,6 +32,11 @@ impl Frame {
         Self { mtype: SET_CONNECTION_ID, header: classic::header(SET_CONNECTION_ID, 16), body }
     }
 
+    /// Which message it is.
+    pub(crate) fn mtype(&self) -> u8 {
+        self.mtype
+    }
+
     /// The id that this frame claims for its connection, if that is what it does.
     pub(crate) fn claimed_id(&self) -> Option<Uuid> {
         Uuid::from_slice(&self.body).ok().filter(|_| self.mtype == SET_CONNECTION_ID)
@@ -95,7 +100,7 @@ impl Connection {
         let outcome = match written {
             Err(_) => Ended::Late,
             // A server that turns us away may say why before it reads.
-            Ok(_) => self.reply(deadline).await,
+            Ok(_) => self.reply(SET_CONNECTION_ID, deadline).await,
         };
         Err(match outcome {
             Ended::Acked => return Ok(()),
@@ -134,16 +139,16 @@ impl Connection {
         self.stream.write_all_buf(&mut bytes).await
     }
 
-    /// Waits for the reply to the message that was written.
+    /// Waits for the reply to the message of this type that was written.
     ///
     /// After anything but [`Ended::Acked`] the connection must be closed: another reply may be
     /// under way. Not cancel safe, for the same reason.
-    pub(crate) async fn reply(&mut self, deadline: Instant) -> Ended {
-        read_reply(&mut self.stream, deadline).await
+    pub(crate) async fn reply(&mut self, mtype: u8, deadline: Instant) -> Ended {
+        read_reply(&mut self.stream, mtype, deadline).await
     }
 }
 
-async fn read_reply(stream: &mut (impl AsyncRead + Unpin), deadline: Instant) -> Ended {
+async fn read_reply(stream: &mut (impl AsyncRead + Unpin), mtype: u8, deadline: Instant) -> Ended {
     let mut reply = Reply::default();
     loop {
         match timeout_at(deadline, stream.read_buf(&mut reply.room())).await {
@@ -170,7 +175,7 @@ async fn read_reply(stream: &mut (impl AsyncRead + Unpin), deadline: Instant) ->
             _ => break,
         }
     }
-    Ended::Refused(Remote::from_classic(reply.into_text()))
+    Ended::Refused(Remote::from_classic(mtype, reply.into_text()))
 }
 
 #[cfg(test)]
@@ -199,7 +204,7 @@ mod tests {
             }
             sleep(MS * 10_000).await;
         });
-        (read_reply(&mut client, begun + MS * 1000).await, begun.elapsed())
+        (read_reply(&mut client, b'O', begun + MS * 1000).await, begun.elapsed())
     }
 
     fn text(ended: Ended) -> String {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
-use super::{Failure, IntoReply, Rejection};
+use super::{Code, Failure, IntoReply, Rejection};
 use crate::codec::{BodyMut, EncodeError};
 use crate::limits::MAX_REPLY;
 
@@ -22,9 +22,9 @@ impl<M, T, E> Answer<M, T, E> {
             Ok(reply) => {
                 let mut out = Vec::new();
                 let mut body = BodyMut::new(&mut out, MAX_REPLY);
-                (self.reply)(&reply, &mut body)
-                    .and_then(|()| body.finish())
-                    .map_err(|error| Rejection::from_encode(&error))?;
+                let failed = |code| move |error| Rejection::from_encode(code, &error);
+                (self.reply)(&reply, &mut body).map_err(failed(Code::Rejected))?;
+                body.finish().map_err(failed(Code::ReplyTooLarge))?;
                 Ok(out)
             }
             Err(Failure::App(error)) => Err((self.rejection)(error)),
@@ -75,4 +75,26 @@ pub(crate) type Outcome = Result<Vec<u8>, Rejection>;
 pub(crate) enum Work {
     Future(Pin<Box<dyn Future<Output = Outcome> + Send>>),
     Blocking(Box<dyn FnOnce() -> Outcome + Send>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_that_a_codec_cannot_write_is_not_one_that_is_too_large() {
+        let answer = Answer::<(), Option<usize>, Rejection> {
+            reply: |len, body| {
+                let len = len.ok_or_else(|| EncodeError::new("no such value"))?;
+                (0..len).for_each(|_| body.extend_from_slice(&[0; 1 << 20]));
+                Ok(())
+            },
+            rejection: |rejection| rejection,
+            message: PhantomData,
+        };
+        let code = |reply| answer.encode(Ok(reply)).map_err(|rejection| rejection.code());
+        assert_eq!(code(None), Err(Code::Rejected));
+        assert_eq!(code(Some(17)), Err(Code::ReplyTooLarge));
+        assert!(code(Some(16)).is_ok());
+    }
 }

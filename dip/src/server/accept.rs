@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::Server;
 use crate::connection::Connection;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::peer::Connected;
 use crate::reply::{Code, Rejection};
 use crate::service::{CloseReason, Service, Stage};
-use crate::transport::{Address, Listener, Stream};
+use crate::transport::{Address, Listener, Refusal, Stream};
 use crate::wire::classic;
 
 /// How often a server looks whether its path still leads to it.
@@ -66,7 +66,8 @@ impl Bound {
     ///
     /// # Errors
     ///
-    /// [`Error::PathTaken`] when another server has replaced the socket at the path.
+    /// [`Error::PathTaken`] when another server has replaced the socket at the path,
+    /// [`Error::PathRemoved`] when somebody has removed it.
     ///
     /// # Cancel safety
     ///
@@ -94,7 +95,8 @@ impl Bound {
                     if let Address::Unix(path) = self.listener.local_addr()
                         && !self.listener.still_ours()
                     {
-                        break Err(Error::PathTaken(path.clone()));
+                        let (path, removed) = (path.clone(), self.listener.is_removed());
+                        break Err(if removed { Error::PathRemoved(path) } else { Error::PathTaken(path) });
                     }
                 }
                 stream = self.listener.accept() => self.admit(stream, &places, &told),
@@ -121,51 +123,47 @@ impl Bound {
         self.server.0.limits().connections.min(most).min(Semaphore::MAX_PERMITS)
     }
 
-    /// A place among the connections for a peer that may have one.
-    fn place(
-        &self,
-        stream: &Stream,
-        places: &Arc<Semaphore>,
-    ) -> Result<OwnedSemaphorePermit, (CloseReason, Rejection)> {
-        self.listener.admit(stream).map_err(|refusal| {
-            let why = Rejection::of(Code::Denied, "PermissionError", refusal.to_string());
-            (CloseReason::Denied, why)
-        })?;
-        places.clone().try_acquire_owned().map_err(|_| {
+    fn admit(&self, stream: Stream, places: &Arc<Semaphore>, told: &Arc<Semaphore>) {
+        let service = self.server.0.clone();
+        service.totals().accepted.fetch_add(1, Relaxed);
+        let place = places.clone().try_acquire_owned().map_err(|_| {
             let why = Rejection::of(Code::Overloaded, "ConnectionError", "too many connections");
             (CloseReason::TooMany, why)
-        })
-    }
-
-    fn admit(&self, stream: Stream, places: &Arc<Semaphore>, told: &Arc<Semaphore>) {
-        let service = &self.server.0;
-        service.totals().accepted.fetch_add(1, Relaxed);
-        let place = match self.place(&stream, places) {
-            Ok(place) => place,
-            Err((reason, why)) => {
-                service.totals().closed(reason);
-                tracing::warn!(?reason, %why, "a connection was turned away");
-                if let Ok(told) = told.clone().try_acquire_owned() {
-                    tokio::spawn(async move {
-                        _ = tokio::time::timeout(TURN_AWAY, turn_away(stream, &why)).await;
-                        drop(told);
-                    });
-                }
-                return;
-            }
-        };
-        let credentials = stream.credentials();
-        let connected = Connected {
-            id: service.next_peer(),
-            uid: credentials.map(|credentials| credentials.uid),
-            pid: credentials.and_then(|credentials| credentials.pid),
-        };
-        let connection = Connection::new(service.clone(), stream, connected);
+        });
+        let (access, told) = (self.listener.access().clone(), told.clone());
+        // Who may connect can take long to find out: nobody else waits for that.
         tokio::spawn(async move {
-            let _place = place;
-            connection.run().await;
+            let credentials = stream.credentials();
+            let admitted = match place {
+                Ok(place) => {
+                    access.admit(credentials).await.map(|()| place).map_err(|r| denied(&r))
+                }
+                Err(why) => Err(why),
+            };
+            let _place = match admitted {
+                Ok(place) => place,
+                Err((reason, why)) => {
+                    service.totals().closed(reason);
+                    tracing::warn!(?reason, %why, "a connection was turned away");
+                    if let Ok(_told) = told.try_acquire_owned() {
+                        _ = tokio::time::timeout(TURN_AWAY, turn_away(stream, &why)).await;
+                    }
+                    return;
+                }
+            };
+            let connected = Connected {
+                id: service.next_peer(),
+                uid: credentials.map(|credentials| credentials.uid),
+                pid: credentials.and_then(|credentials| credentials.pid),
+            };
+            Connection::new(service, stream, connected).run().await;
         });
     }
+}
+
+fn denied(refusal: &Refusal) -> (CloseReason, Rejection) {
+    let why = Rejection::of(Code::Denied, "PermissionError", refusal.to_string());
+    (CloseReason::Denied, why)
 }
 
 /// Tells a peer why it may not connect: it is the reply to its first frame.

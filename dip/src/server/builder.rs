@@ -107,6 +107,7 @@ impl ServerBuilder {
         let router = self.router.unwrap_or_else(Router::linked);
         let routes = router.check(&self.states).map_err(|more| faults.extend(more)).ok();
         let (Some(routes), true) = (routes, faults.is_empty()) else {
+            Fault::sort(&mut faults);
             return Err(Error::Startup(faults));
         };
         let listener = Listener::bind(&self.address?, self.options).await?;

@@ -72,32 +72,46 @@ impl Access {
         Self(Rule::AnyLocal)
     }
 
-    /// Whether a process with these credentials may be at the other end.
-    ///
-    /// With [`Access::group`] it may block on the user database.
+    /// Whether a process with these credentials may be at the other end; whoever is on TCP has none,
+    /// and may.
     ///
     /// # Errors
     ///
     /// A [`Refusal`] that names both users, and the key that would admit the peer.
-    pub fn check(&self, peer: &Credentials) -> Result<(), Refusal> {
-        let ours = own_uid();
-        let admitted = match &self.0 {
-            Rule::AnyLocal => true,
-            _ if peer.uid == ours => true,
-            Rule::SameUid => false,
-            Rule::Uids(uids) => uids.contains(&peer.uid),
-            Rule::Group { name, gid } => {
-                gid.or_else(|| gid_of(name)).is_some_and(|gid| is_member(peer, gid))
-            }
-        };
-        if admitted {
-            return Ok(());
+    pub(crate) async fn admit(&self, peer: Option<Credentials>) -> Result<(), Refusal> {
+        let Some(peer) = peer else { return Ok(()) };
+        if let Some(admitted) = self.by_ids(&peer) {
+            return if admitted { Ok(()) } else { Err(self.refusal(&peer)) };
         }
+        // The database may be on another machine.
+        let access = self.clone();
+        let asked = tokio::task::spawn_blocking(move || access.by_database(&peer));
+        if asked.await.unwrap_or(false) { Ok(()) } else { Err(self.refusal(&peer)) }
+    }
+
+    /// What the credentials alone say, or `None` when the user database has to be asked.
+    fn by_ids(&self, peer: &Credentials) -> Option<bool> {
+        match &self.0 {
+            Rule::AnyLocal => Some(true),
+            _ if peer.uid == own_uid() => Some(true),
+            Rule::SameUid => Some(false),
+            Rule::Uids(uids) => Some(uids.contains(&peer.uid)),
+            Rule::Group { gid: Some(gid), .. } if peer.gid == *gid => Some(true),
+            Rule::Group { .. } => None,
+        }
+    }
+
+    fn by_database(&self, peer: &Credentials) -> bool {
+        let Rule::Group { name, gid } = &self.0 else { return false };
+        gid.or_else(|| gid_of(name)).is_some_and(|gid| is_member(peer, gid))
+    }
+
+    fn refusal(&self, peer: &Credentials) -> Refusal {
         let group = match &self.0 {
             Rule::Group { name, .. } => Some(name.clone()),
             _ => None,
         };
-        Err(Refusal { peer: peer.uid, ours, group })
+        Refusal { peer: peer.uid, ours: own_uid(), group }
     }
 
     /// The same with the group's number known, or the name of the group that is unknown.
@@ -150,12 +164,9 @@ fn is_member(peer: &Credentials, gid: u32) -> bool {
 
 /// Why a process may not connect. Its `Display` is one line, fit to be sent to that process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// The user of the process that was refused.
-    pub peer: u32,
-    /// The user of this process.
-    pub ours: u32,
+pub(crate) struct Refusal {
+    peer: u32,
+    ours: u32,
     group: Option<String>,
 }
 
@@ -170,14 +181,19 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn peer(uid: u32, gid: u32) -> Credentials {
         Credentials { uid, gid, pid: None }
+    }
+
+    fn check(access: &Access, peer: &Credentials) -> Result<(), Refusal> {
+        match access.by_ids(peer).unwrap_or_else(|| access.by_database(peer)) {
+            true => Ok(()),
+            false => Err(access.refusal(peer)),
+        }
     }
 
     fn stranger() -> u32 {
@@ -192,22 +208,22 @@ mod tests {
             Access::group("no such group"),
             Access::any_local(),
         ] {
-            assert_eq!(access.check(&peer(own_uid(), 1)), Ok(()), "{access:?}");
+            assert_eq!(check(&access, &peer(own_uid(), 1)), Ok(()), "{access:?}");
         }
     }
 
     #[test]
     fn another_user_is_admitted_when_it_is_listed_or_everybody_is() {
         let stranger = peer(stranger(), 1);
-        assert!(Access::same_uid().check(&stranger).is_err());
-        assert!(Access::uids([own_uid()]).check(&stranger).is_err());
-        assert!(Access::uids([stranger.uid]).check(&stranger).is_ok());
-        assert!(Access::any_local().check(&stranger).is_ok());
+        assert!(check(&Access::same_uid(), &stranger).is_err());
+        assert!(check(&Access::uids([own_uid()]), &stranger).is_err());
+        assert!(check(&Access::uids([stranger.uid]), &stranger).is_ok());
+        assert!(check(&Access::any_local(), &stranger).is_ok());
     }
 
     #[test]
     fn a_refusal_names_both_users_and_the_key_on_one_line() {
-        let text = Access::same_uid().check(&peer(stranger(), 1)).unwrap_err().to_string();
+        let text = check(&Access::same_uid(), &peer(stranger(), 1)).unwrap_err().to_string();
         assert!(text.contains(&format!("uid {} may not", stranger())), "{text}");
         assert!(text.contains(&format!("of uid {};", own_uid())), "{text}");
         assert!(text.contains(&format!("access = Access::uids([{}])", stranger())), "{text}");
@@ -218,17 +234,17 @@ mod tests {
     fn a_group_admits_by_effective_group_primary_group_and_member_list() {
         let group = Group::from_gid(nix::unistd::getegid()).unwrap().expect("own group has a name");
         let access = Access::group(&group.name).resolve().unwrap();
-        assert!(access.check(&peer(stranger(), group.gid.as_raw())).is_ok());
+        assert!(check(&access, &peer(stranger(), group.gid.as_raw())).is_ok());
 
         // Most databases know `nobody`, who is in no group of ours.
         if let Ok(Some(nobody)) = User::from_name("nobody")
             && nobody.uid.as_raw() != own_uid()
         {
             let by_database = peer(nobody.uid.as_raw(), 0x7000_0000);
-            assert!(access.check(&by_database).is_err());
+            assert!(check(&access, &by_database).is_err());
             if let Ok(Some(primary)) = Group::from_gid(nobody.gid) {
                 let access = Access::group(primary.name).resolve().unwrap();
-                assert!(access.check(&by_database).is_ok());
+                assert!(check(&access, &by_database).is_ok());
             }
         }
     }
@@ -236,9 +252,21 @@ mod tests {
     #[test]
     fn an_unknown_group_is_named_and_admits_nobody() {
         let access = Access::group("no such group");
-        let refusal = access.check(&peer(stranger(), 1)).unwrap_err().to_string();
+        let refusal = check(&access, &peer(stranger(), 1)).unwrap_err().to_string();
         assert!(refusal.contains("no such group"), "{refusal}");
         assert_eq!(access.resolve(), Err("no such group".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn only_what_the_ids_do_not_decide_is_left_to_the_database() {
+        let access = Access::group("no such group");
+        assert_eq!(access.by_ids(&peer(own_uid(), 1)), Some(true));
+        assert_eq!(access.by_ids(&peer(stranger(), 1)), None);
+        assert!(access.admit(Some(peer(stranger(), 1))).await.is_err());
+        assert_eq!(access.admit(None).await, Ok(()));
+        for access in [Access::same_uid(), Access::uids([1]), Access::any_local()] {
+            assert!(access.by_ids(&peer(stranger(), 1)).is_some(), "{access:?}");
+        }
     }
 
     #[test]

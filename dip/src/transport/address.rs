@@ -51,6 +51,7 @@ enum Reason {
     NotYet(&'static str),
     Abstract,
     UnknownPrefix,
+    NoTcp,
     NoPort,
     Port,
     Host,
@@ -83,6 +84,7 @@ fn parse(text: &str) -> Result<Address, Reason> {
     }
     let path = match text.strip_prefix("unix:") {
         Some(path) => path,
+        None if has_prefix(text) && parse_tcp(text).is_ok() => return Err(Reason::NoTcp),
         None if has_prefix(text) => return Err(Reason::UnknownPrefix),
         None => text,
     };
@@ -203,6 +205,10 @@ impl fmt::Display for AddressError {
             Reason::UnknownPrefix => f.write_str(
                 "what stands before the colon is no known prefix; write `./NAME` for a file",
             ),
+            Reason::NoTcp => {
+                let address = &self.address;
+                write!(f, "did you mean `tcp:{address}`? Otherwise write `./NAME` for a file")
+            }
             Reason::NoPort => f.write_str("the port is missing"),
             Reason::Port => f.write_str("the port must be a number from 0 to 65535"),
             Reason::Host => f.write_str("the host must be a name or an IP address"),
@@ -284,7 +290,9 @@ mod tests {
             ("\0name", "abstract"),
             ("unix:@name", "abstract"),
             ("a\0b", "NUL"),
-            ("localhost:80", "no known prefix"),
+            ("localhost:80", "did you mean `tcp:localhost:80`?"),
+            ("[::1]:80", "did you mean `tcp:[::1]:80`?"),
+            ("localhost:http", "no known prefix"),
             ("tcp:localhost", "port is missing"),
             ("tcp:localhost:", "0 to 65535"),
             ("tcp:localhost:+1", "0 to 65535"),

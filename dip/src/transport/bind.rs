@@ -64,6 +64,8 @@ pub enum BindError {
     NotASocket {
         /// The path of the socket.
         path: PathBuf,
+        /// Whether it is a directory.
+        directory: bool,
     },
     /// A socket of another user is in the way.
     NotOurs {
@@ -127,7 +129,7 @@ impl fmt::Display for BindError {
                 "there is no directory {directory:?} for the socket; create it, with mode 0700"
             ),
             Self::UnsafeDirectory { directory, owner, mode } => {
-                let who = if mode & 0o002 == 0 { "its owner" } else { "every user" };
+                let who = if mode & 0o1002 == 0o002 { "every user" } else { "its owner" };
                 write!(
                     f,
                     "{who} could replace the socket in the directory {directory:?} (mode \
@@ -152,7 +154,13 @@ impl fmt::Display for BindError {
                 "a server listens on {:?} already; stop it or choose another port",
                 address.to_string()
             ),
-            Self::NotASocket { path } => write!(
+            Self::NotASocket { path, directory: true } => {
+                write!(
+                    f,
+                    "{path:?} is a directory, not a socket; choose a path in it, or another one"
+                )
+            }
+            Self::NotASocket { path, directory: false } => write!(
                 f,
                 "{path:?} is not a socket and is left alone; remove it or choose another path"
             ),

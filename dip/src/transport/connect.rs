@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +70,9 @@ async fn connect_unix(
                     sleep(wait).await;
                     wait = (wait * 2).min(LONGEST_WAIT);
                 }
+                Some(Errno::CONNREFUSED) if is_something_else(path) => {
+                    return Err(ConnectError::NotASocket { path: path.to_owned() });
+                }
                 _ => return Err(ConnectError::of(address, error)),
             },
         }
@@ -76,12 +80,17 @@ async fn connect_unix(
     let stream = Stream::unix(socket).map_err(|error| ConnectError::of(address, error))?;
     if let Some(server) = stream.credentials()
         && server.uid != 0
-        && access.check(&server).is_err()
+        && access.admit(Some(server)).await.is_err()
     {
         let address = address.clone();
         return Err(ConnectError::WrongUid { address, server: server.uid, ours: own_uid() });
     }
     Ok(stream)
+}
+
+/// Whether what is at the path, links followed, is no socket.
+fn is_something_else(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
 }
 
 async fn connect_tcp(address: &Address, host: &str, port: u16) -> Result<Stream, ConnectError> {
@@ -125,6 +134,11 @@ pub enum ConnectError {
         address: Address,
         /// How that was seen.
         absence: Absence,
+    },
+    /// What is at the path is a file or a directory, not a socket.
+    NotASocket {
+        /// The path.
+        path: PathBuf,
     },
     /// The path does not fit into the kernel's `sun_path`.
     PathTooLong {
@@ -181,6 +195,11 @@ pub enum Absence {
 }
 
 impl ConnectError {
+    /// Whether the same attempt may succeed later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::NoServer { .. } | Self::TimedOut { .. } | Self::Io { .. })
+    }
+
     fn of(address: &Address, source: io::Error) -> Self {
         let address = address.clone();
         match source.kind() {
@@ -204,6 +223,9 @@ impl fmt::Display for ConnectError {
                 };
                 let address = address.to_string();
                 write!(f, "no server at {address:?}: {why}; start the server first")
+            }
+            Self::NotASocket { path } => {
+                write!(f, "{path:?} is not a socket; name the path that the server listens on")
             }
             Self::PathTooLong { path, limit } => write!(
                 f,
@@ -235,7 +257,9 @@ impl fmt::Display for ConnectError {
                  it is overloaded or stopped",
                 address.to_string()
             ),
-            Self::Io { address, .. } => write!(f, "cannot connect to {:?}", address.to_string()),
+            Self::Io { address, source } => {
+                write!(f, "cannot connect to {:?}: {source}", address.to_string())
+            }
         }
     }
 }
@@ -243,7 +267,8 @@ impl fmt::Display for ConnectError {
 impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            // What it says itself is part of the text above.
+            Self::Io { source, .. } => source.source(),
             _ => None,
         }
     }

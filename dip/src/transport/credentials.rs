@@ -11,15 +11,14 @@ use tokio::net::UnixStream;
 /// client): a process that drops its privileges later, or hands its descriptor on, is still seen
 /// with the old ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// The effective user id.
-    pub uid: u32,
+    pub(crate) uid: u32,
     /// The effective group id.
-    pub gid: u32,
+    pub(crate) gid: u32,
     /// The process id, for people to read: it may have ended, and its number be another's by now.
     /// `None` when it lives in another pid namespace, or the system does not tell.
-    pub pid: Option<NonZeroU32>,
+    pub(crate) pid: Option<NonZeroU32>,
 }
 
 impl Credentials {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
 
-use super::access::{Access, Refusal};
+use super::access::Access;
 use super::address::Address;
 use super::bind::{BindError, Options};
 use super::stream::Stream;
@@ -79,15 +79,17 @@ impl Listener {
         }
     }
 
-    /// Whether the peer may connect, as the access given to [`bind`](Self::bind) says.
-    ///
-    /// On TCP everybody may. It may block on the user database, see [`Access::group`].
-    ///
-    /// # Errors
-    ///
-    /// A [`Refusal`], to be told to the peer before the stream is closed.
-    pub(crate) fn admit(&self, stream: &Stream) -> Result<(), Refusal> {
-        stream.credentials().map_or(Ok(()), |peer| self.access.check(&peer))
+    /// Whether nothing is at the path any more.
+    pub(crate) fn is_removed(&self) -> bool {
+        match &self.sockets {
+            Sockets::Unix(socket) => socket.is_removed(),
+            Sockets::Tcp { .. } => false,
+        }
+    }
+
+    /// Who may connect; everybody on TCP.
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
     }
 
     /// The next connection.

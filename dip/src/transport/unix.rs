@@ -69,6 +69,12 @@ impl PathListener {
     pub(super) fn still_ours(&self) -> bool {
         self.place.still_ours()
     }
+
+    /// Whether nothing is at the path any more.
+    pub(super) fn is_removed(&self) -> bool {
+        symlink_metadata(&self.place.path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 /// The server that has this path does not hold the lock: we do.
@@ -95,7 +101,8 @@ fn check_directory(path: &Path, trust: bool) -> Result<(), BindError> {
     let sticky = found.mode() & 0o1000 != 0;
     let everybody_writes = found.mode() & 0o002 != 0;
     let owner = found.uid();
-    if trust || sticky || (!everybody_writes && (owner == own_uid() || owner == 0)) {
+    // The sticky bit does not bind the directory's owner.
+    if trust || ((owner == own_uid() || owner == 0) && (sticky || !everybody_writes)) {
         return Ok(());
     }
     let (directory, mode) = (directory.to_owned(), found.mode() & 0o7777);
@@ -110,7 +117,8 @@ fn look(path: &Path) -> Result<Option<FileId>, BindError> {
         Err(error) => return Err(BindError::io("look at", path, error)),
     };
     if !found.file_type().is_socket() {
-        return Err(BindError::NotASocket { path: path.to_owned() });
+        let directory = found.file_type().is_dir();
+        return Err(BindError::NotASocket { path: path.to_owned(), directory });
     }
     if found.uid() != own_uid() {
         return Err(BindError::NotOurs { path: path.to_owned(), owner: found.uid() });

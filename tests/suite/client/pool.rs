@@ -213,6 +213,24 @@ async fn close_waits_for_what_is_under_way_and_refuses_the_rest() {
 }
 
 #[tokio::test]
+async fn close_waits_for_an_abandoned_send_no_longer_than_its_time() {
+    let script = slow(Duration::ZERO);
+    let client = builder(&script).pool_size(1).connect().await.unwrap();
+    client.send_raw(b'O', "x").timeout(Duration::MAX).await.unwrap();
+    let mut holds = client.send_raw(b'O', "x").timeout(SOON);
+    let mut waits = client.send_raw(b'O', "y").timeout(SOON);
+    for sending in [&mut holds, &mut waits] {
+        let polled = tokio::time::timeout(Duration::ZERO, sending).await;
+        assert!(polled.is_err(), "{polled:?}");
+    }
+    tokio::time::timeout(SOON * 10, client.close()).await.expect("it does not hang").unwrap();
+    // Its reply has been there for long.
+    holds.await.unwrap();
+    let sent = waits.await;
+    assert!(matches!(sent, Err(CallError::NotSent(Reason::Closed))), "{sent:?}");
+}
+
+#[tokio::test]
 async fn a_client_that_is_dropped_or_closed_closes_its_connections() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let script = Script::new(move |_, mut line| {

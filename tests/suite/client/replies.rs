@@ -76,7 +76,7 @@ async fn almost_ok_is_an_error_text() {
 #[tokio::test]
 async fn an_unknown_type_has_its_own_code_and_has_not_run() {
     let (sent, _) =
-        heard(&[b"UnsupportedProtoError('No protocol found in registry for message type: 90')"])
+        heard(&[b"UnsupportedProtoError('No protocol found in registry for message type: 79')"])
             .await;
     let error = sent.unwrap_err();
     assert!(!error.may_have_run());

@@ -109,6 +109,51 @@ async fn a_server_may_say_why_before_it_has_read_the_whole_message() {
 }
 
 #[tokio::test]
+async fn what_a_server_says_before_it_leaves_is_heard_on_a_used_connection_too() {
+    let script = Script::new(|_, mut line| async move {
+        line.greet().await;
+        line.frame().await;
+        line.say("ok").await;
+        tokio::io::AsyncReadExt::read_u8(&mut line.0).await.unwrap();
+        line.say("ProtoDecodeError('too long for me')").await;
+    });
+    let client = connect(&script).await;
+    client.send_raw(b'O', "x").await.unwrap();
+    let sent = client.send_raw(b'O', vec![b'x'; 8 << 20]).await;
+    assert_eq!(text_of(sent), "ProtoDecodeError('too long for me')");
+    assert_eq!(script.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_message_that_servers_hang_up_on_takes_one_used_connection_and_one_new_one() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let script = Script::new(move |number, mut line| {
+        let tell = tell.clone();
+        async move {
+            line.greet().await;
+            if number < 3 {
+                line.frame().await;
+                tokio::time::sleep(SOON).await;
+                line.say("ok").await;
+            }
+            if tokio::io::AsyncReadExt::read_u8(&mut line.0).await.is_ok() {
+                tell.send(number).unwrap();
+            }
+        }
+    });
+    let client = connect(&script).await;
+    let short = || client.send_raw(b'O', "x");
+    let (a, b, c) = tokio::join!(short(), short(), short());
+    a.and(b).and(c).unwrap();
+    let error = client.send_raw(b'O', vec![b'x'; 8 << 20]).await.unwrap_err();
+    assert!(matches!(error, CallError::NotSent(Reason::Disconnected)), "{error:?}");
+    assert_eq!(script.accepted(), 4);
+    assert!(told.recv().await.unwrap() < 3);
+    assert_eq!(told.recv().await, Some(3));
+    assert!(told.try_recv().is_err());
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_read_ends_the_message_unsent() {
     let script = Script::new(|_, mut line| async move {
         line.greet().await;

@@ -243,7 +243,10 @@ async fn drain() {
     until(|| running.server.stats().of(dip::Mtype::byte(NOTE)).unwrap().in_flight == 1).await;
     running.server.shutdown();
     running.ended().await.unwrap();
-    assert_eq!(client.rest().await, "ConnectionError('the server is shutting down')");
+    assert_eq!(
+        client.rest().await,
+        "ConnectionError('the server stopped before the handler had ended')"
+    );
     closed(&running, CloseReason::ShuttingDown, 1).await;
 }
 

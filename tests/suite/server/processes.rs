@@ -200,7 +200,10 @@ async fn handlers_that_outlast_the_drain_are_answered_before_the_process_ends() 
     client.send(b'O', "60000").await;
     client.expect_silence(150).await;
     server.signal(rustix::process::Signal::INT);
-    assert_eq!(client.rest().await, "ConnectionError('the server is shutting down')");
+    assert_eq!(
+        client.rest().await,
+        "ConnectionError('the server stopped before the handler had ended')"
+    );
     assert!(server.exit().await.success());
 }
 

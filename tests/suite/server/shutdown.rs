@@ -94,7 +94,10 @@ async fn dropping_its_future_stops_it_at_once() {
     client.send(NOTE, "").await;
     in_hand(&running, 1).await;
     running.abort();
-    assert_eq!(client.rest().await, "ConnectionError('the server is shutting down')");
+    assert_eq!(
+        client.rest().await,
+        "ConnectionError('the server stopped before the handler had ended')"
+    );
     until(|| log.all() == ["dropped"]).await;
     until(|| running.server.stats().connections == 0).await;
     assert!(!running.path().exists());
@@ -137,4 +140,13 @@ async fn a_server_whose_path_was_taken_says_so_and_leaves_the_path_alone() {
     assert!(matches!(&error, Error::PathTaken(path) if path == running.path()), "{error:?}");
     assert_eq!(client.rest().await, "ok", "its clients are not left in the dark");
     assert!(running.path().exists());
+}
+
+#[tokio::test]
+async fn a_server_whose_path_was_removed_does_not_blame_another_one() {
+    let (mut running, _, _) = fixture(Limits::default()).await;
+    std::fs::remove_file(running.path()).unwrap();
+    let error = running.ended().await.unwrap_err();
+    assert!(matches!(&error, Error::PathRemoved(path) if path == running.path()), "{error:?}");
+    assert!(error.to_string().contains("was removed"), "{error}");
 }

@@ -139,7 +139,7 @@ async fn another_user_that_gets_past_the_mode_is_refused_by_its_credentials() {
     let mut listener = bind_for(&path, Access::uids([NOBODY - 1])).await.unwrap();
     let mut client = Actor::start_as(NOBODY, "connect", &path);
     let stream = accept(&mut listener).await;
-    let refusal = listener.admit(&stream).unwrap_err().to_string();
+    let refusal = listener.access().admit(stream.credentials()).await.unwrap_err().to_string();
     assert!(refusal.contains("uid 65534 may not connect to this server of uid 0"), "{refusal}");
     assert!(refusal.contains("access = Access::uids([65534])"), "{refusal}");
     // A server of root is trusted by everybody.
@@ -200,4 +200,16 @@ async fn writing_to_a_peer_that_has_gone_is_an_error() {
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
     let error = client.write_vectored(&[IoSlice::new(b"x")]).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_socket_is_not_taken_for_a_server_that_is_away() {
+    let directory = directory();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for path in [file.as_path(), directory.path()] {
+        let error = dial(&path.into()).await.unwrap_err();
+        assert!(matches!(error, ConnectError::NotASocket { .. }), "{error:?}");
+        assert!(error.to_string().contains("is not a socket"), "{error}");
+    }
 }

@@ -126,7 +126,9 @@ async fn what_is_not_a_socket_is_refused_and_untouched() {
     assert!(target.exists());
 
     fs::create_dir(&path).unwrap();
-    assert!(matches!(bind(&path).await, Err(BindError::NotASocket { .. })));
+    let error = bind(&path).await.unwrap_err();
+    assert!(matches!(error, BindError::NotASocket { directory: true, .. }), "{error:?}");
+    assert!(!error.to_string().contains("remove"), "{error}");
     assert!(!lock_path(&path).exists(), "a refusal leaves nothing behind");
 }
 
@@ -270,10 +272,13 @@ async fn a_directory_in_which_others_can_replace_the_socket_is_refused_unless_tr
     bind(&path).await.unwrap();
 
     if is_root() {
-        fs::set_permissions(&open, PermissionsExt::from_mode(0o755)).unwrap();
         chown(&open, Some(NOBODY), None).unwrap();
-        let error = bind(&path).await.unwrap_err();
-        assert!(matches!(error, BindError::UnsafeDirectory { owner: NOBODY, .. }), "{error:?}");
+        for mode in [0o755, 0o1777] {
+            fs::set_permissions(&open, PermissionsExt::from_mode(mode)).unwrap();
+            let error = bind(&path).await.unwrap_err();
+            assert!(matches!(error, BindError::UnsafeDirectory { owner: NOBODY, .. }), "{error:?}");
+            assert!(error.to_string().contains("its owner could"), "{error}");
+        }
     }
 }
 
