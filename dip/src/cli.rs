@@ -21,6 +21,10 @@ enum Command {
     Send(send::Send),
 }
 
+/// The stack of each thread: the JSON that is printed for a deep value is nested twice as deep, and
+/// `serde_json` walks through it recursively.
+pub(crate) const STACK: usize = 16 << 20;
+
 /// Which wire is spoken.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum WireArgument {
@@ -59,7 +63,8 @@ impl From<crate::Error> for Failure {
 /// arguments are wrong.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
     let done = runtime.map_err(|error| Failure::Refused(error.into())).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {

@@ -11,7 +11,7 @@ mod error;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod list;
-mod pickle;
+pub(crate) mod pickle;
 mod raw;
 mod text;
 mod unit;

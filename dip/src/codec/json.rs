@@ -9,6 +9,8 @@ use crate::value::{from_value, to_value};
 mod read;
 mod write;
 
+pub(crate) use write::value as write;
+
 /// How many containers may stand inside each other: as many as Python reads.
 const MAX_DEPTH: usize = 984;
 
@@ -49,7 +51,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     body: &mut BodyMut<'_>,
 ) -> Result<(), EncodeError> {
-    write::value(&to_value(value)?, body)
+    write(&to_value(value)?, body)
 }
 
 /// Reads a value, and says what of [`DecodeLimits::decoded_size`] it took.

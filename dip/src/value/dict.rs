@@ -10,7 +10,7 @@ use super::Value;
 /// The entries of a Python dict, in order. A later entry of the same key replaces the value at the
 /// place of the first, as in Python.
 // Boxed for the size of `Value`, of which there is one per node.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Dict(Box<IndexMap<Value, Value>>);
 
 impl Dict {
@@ -52,6 +52,18 @@ impl Dict {
     /// The entries, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Value, &Value)> {
         self.0.iter()
+    }
+}
+
+// By hand, as for sets: that of the map takes so much of the stack at each level that a deep value
+// overflows a usual thread's.
+impl Clone for Dict {
+    fn clone(&self) -> Self {
+        let mut entries = IndexMap::with_capacity(self.len());
+        for (key, value) in self.iter() {
+            entries.insert(key.clone(), value.clone());
+        }
+        Self(Box::new(entries))
     }
 }
 

@@ -9,7 +9,7 @@ use super::Value;
 
 /// The items of a Python set or frozenset, each once, in the order they arrived.
 // Boxed for the size of `Value`, of which there is one per node.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Set(Box<IndexSet<Value>>);
 
 impl Set {
@@ -41,6 +41,17 @@ impl Set {
     /// The items.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.0.iter()
+    }
+}
+
+// By hand for the sake of the stack, as for dicts.
+impl Clone for Set {
+    fn clone(&self) -> Self {
+        let mut items = IndexSet::with_capacity(self.len());
+        for item in self.iter() {
+            items.insert(item.clone());
+        }
+        Self(Box::new(items))
     }
 }
 

@@ -320,6 +320,8 @@ fn what_serde_buffers_itself_is_read_as_far_as_it_can_be() {
     fault::<Open>(all.into());
 }
 
+mod depth;
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Chain {
     name: String,
