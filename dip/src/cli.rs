@@ -1,7 +1,10 @@
 //! The command line: `dip listen` and `dip send`.
 
+mod hex;
 mod listen;
 mod send;
+#[doc(hidden)]
+pub mod tagged;
 
 use std::process::ExitCode;
 
@@ -30,15 +33,12 @@ pub(crate) const STACK: usize = 16 << 20;
 enum WireArgument {
     /// The wire of deepfos-ipc
     Classic,
-    /// dip's own wire
-    Native,
 }
 
 impl From<WireArgument> for crate::Wire {
     fn from(wire: WireArgument) -> Self {
         match wire {
             WireArgument::Classic => Self::Classic,
-            WireArgument::Native => Self::Native,
         }
     }
 }

@@ -96,7 +96,7 @@ fn the_command_line_has_the_stack_for_its_form_of_a_deep_value() {
     for (container, wrap) in CONTAINERS {
         println!("{container}");
         with_stack(crate::cli::STACK, nested(MAX_DEPTH, wrap), |value| {
-            let tagged = crate::tagged::to_tagged(&value);
+            let tagged = crate::cli::tagged::to_tagged(&value);
             assert!(tagged.to_string().len() > 20);
         });
     }
