@@ -213,8 +213,7 @@ where
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        let decode = |part: Body<'_>, limits: &_| codec::json::decode_charged(&part, limits);
-        list::decode_elements(b'J', decode, body, limits).map(L::wrap)
+        list::decode_elements(b'J', <codec::Json as Codec<T>>::decode, body, limits).map(L::wrap)
     }
 }
 
