@@ -176,6 +176,11 @@ fn numbers_that_do_not_fit_are_errors() {
     fault::<u64>((-1).into());
     fault::<i128>(int(&u128::MAX.to_string()));
     fault::<f64>(int(&format!("1{}", "0".repeat(400))));
+    fault::<f32>(1e300.into());
+    fault::<f32>((-1e39).into());
+    fault::<f32>(int(&format!("1{}", "0".repeat(39))));
+    assert_eq!(there_and_back(&f32::MAX).to_bits(), f32::MAX.to_bits());
+    assert!(from_value::<f32>(f64::INFINITY.into()).unwrap().is_infinite());
     let huge = int(&format!("1{}", "0".repeat(100)));
     assert_eq!(fault::<u64>(huge), "invalid value: integer of 333 bits, expected u64");
 }
