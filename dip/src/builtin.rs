@@ -184,6 +184,7 @@ record!(SubtaskOut { arg, subtask_out });
 record!(SubtaskError { arg, subtask_err });
 
 /// The field of a newtype by the codec `C`, instead of the struct.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Inner<C>(std::marker::PhantomData<C>);
 
@@ -199,6 +200,7 @@ impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
 }
 
 /// A list of `J` frames.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Updates {}
 
@@ -218,6 +220,7 @@ where
 }
 
 /// A UUID as its 16 bytes.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum SixteenBytes {}
 

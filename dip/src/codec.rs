@@ -23,6 +23,7 @@ pub(crate) mod utf8;
 pub use bincode::Bincode;
 
 pub use body::{Body, BodyMut};
+#[doc(hidden)]
 pub use default::{DefaultCodec, Undecided};
 pub use error::{DecodeError, EncodeError};
 pub use fields::{Field, Fields, Record};
