@@ -51,7 +51,7 @@ pub fn encode(mtype: Mtype, value: &Value, body: &mut BodyMut<'_>) -> Result<(),
 }
 
 fn encode_fields(names: &[&str], value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-    for (key, value) in value.as_dict().ok_or_else(|| not("a dict", value))?.iter() {
+    for (key, value) in value.as_dict().ok_or_else(|| not("a dict", value))? {
         let index = key.as_str().and_then(|key| names.iter().position(|name| *name == key));
         let index = index.ok_or_else(|| unregistered(key, names))?;
         fields::encode_field(index, text(value)?, body)?;

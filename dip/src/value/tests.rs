@@ -325,6 +325,27 @@ fn what_serde_buffers_itself_is_read_as_far_as_it_can_be() {
     fault::<Open>(all.into());
 }
 
+#[test]
+fn dicts_and_sets_are_changed_in_place() {
+    let mut dict = Dict::from_iter([("a", 1), ("b", 2), ("c", 3)]);
+    dict.extend([(Value::from(1), u128::MAX)]);
+    assert!(dict.contains_key("a") && !dict.contains_key("1"));
+    *dict.get_mut("b").unwrap() = 0.5_f32.into();
+    assert_eq!(dict.remove("a"), Some(1.into()));
+    assert_eq!(dict.remove("a"), None);
+    let entries: Vec<_> = (&dict).into_iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(entries, ["b".into(), "c".into(), Value::from(1)]);
+    assert!(dict.keys().eq(&entries));
+    assert!(dict.values().eq(&[0.5.into(), 3.into(), u128::MAX.into()]));
+
+    let mut set = Set::new();
+    set.extend(["a", "b"]);
+    assert!(set.remove(&"a".into()) && !set.remove(&"a".into()));
+    assert_eq!((&set).into_iter().collect::<Vec<_>>(), [&Value::from("b")]);
+    assert_eq!(Value::from(set.clone()), Value::Set(set));
+    "1x".parse::<Int>().unwrap_err();
+}
+
 mod depth;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
