@@ -57,6 +57,8 @@ fn the_file_holds_what_the_kit_recorded() {
 }
 
 /// The value that a tagged one of the kit stands for.
-pub fn from_tagged(tagged: &serde_json::Value) -> Result<dip::Value, dip::cli::tagged::NotTagged> {
+pub(crate) fn from_tagged(
+    tagged: &serde_json::Value,
+) -> Result<dip::Value, dip::cli::tagged::NotTagged> {
     dip::cli::tagged::from_tagged(&tagged.clone().into())
 }
