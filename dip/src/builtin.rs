@@ -182,6 +182,7 @@ record!(SubtaskOut { arg, subtask_out });
 record!(SubtaskError { arg, subtask_err });
 
 /// The field of a newtype by the codec `C`, instead of the struct.
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct Inner<C>(std::marker::PhantomData<C>);
 
@@ -197,6 +198,7 @@ impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
 }
 
 /// A list of `J` frames.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum Updates {}
 
@@ -211,12 +213,12 @@ where
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        let decode = |part: Body<'_>, limits: &_| codec::json::decode_charged(&part, limits);
-        list::decode_elements(b'J', decode, body, limits).map(L::wrap)
+        list::decode_elements(b'J', <codec::Json as Codec<T>>::decode, body, limits).map(L::wrap)
     }
 }
 
 /// A UUID as its 16 bytes.
+#[doc(hidden)]
 #[derive(Debug)]
 pub enum SixteenBytes {}
 

@@ -1,7 +1,10 @@
 //! The command line: `dip listen` and `dip send`.
 
+mod hex;
 mod listen;
 mod send;
+#[doc(hidden)]
+pub mod tagged;
 
 use std::process::ExitCode;
 
@@ -21,20 +24,21 @@ enum Command {
     Send(send::Send),
 }
 
+/// The stack of each thread: the JSON that is printed for a deep value is nested twice as deep, and
+/// `serde_json` walks through it recursively.
+pub(crate) const STACK: usize = 16 << 20;
+
 /// Which wire is spoken.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum WireArgument {
     /// The wire of deepfos-ipc
     Classic,
-    /// dip's own wire
-    Native,
 }
 
 impl From<WireArgument> for crate::Wire {
     fn from(wire: WireArgument) -> Self {
         match wire {
             WireArgument::Classic => Self::Classic,
-            WireArgument::Native => Self::Native,
         }
     }
 }
@@ -59,7 +63,8 @@ impl From<crate::Error> for Failure {
 /// arguments are wrong.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build();
     let done = runtime.map_err(|error| Failure::Refused(error.into())).and_then(|runtime| {
         runtime.block_on(async {
             match arguments.command {

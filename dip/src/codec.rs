@@ -3,6 +3,8 @@
 //! A message names its codec: `#[protocol(codec = json)]`. The codecs of dip are the types of this
 //! module; a format of one's own is an `impl Codec<T> for MyCodec` of two functions.
 
+use std::cell::Cell;
+
 #[cfg(feature = "bincode")]
 mod bincode;
 mod body;
@@ -11,7 +13,7 @@ mod error;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod list;
-mod pickle;
+pub(crate) mod pickle;
 mod raw;
 mod text;
 mod unit;
@@ -21,6 +23,7 @@ pub(crate) mod utf8;
 pub use bincode::Bincode;
 
 pub use body::{Body, BodyMut};
+#[doc(hidden)]
 pub use default::{DefaultCodec, Undecided};
 pub use error::{DecodeError, EncodeError};
 pub use fields::{Field, Fields, Record};
@@ -93,6 +96,8 @@ pub struct DecodeLimits {
     pub decoded_size: usize,
     /// Which pickles are read; plain data only by default.
     pub pickle: PicklePolicy,
+    /// What of `decoded_size` is used up, as far as codecs say.
+    spent: Cell<usize>,
 }
 
 impl DecodeLimits {
@@ -101,7 +106,12 @@ impl DecodeLimits {
     /// text.
     pub fn for_body(len: usize) -> Self {
         let decoded_size = len.saturating_mul(48).saturating_add(1 << 20).min(256 << 20);
-        Self { depth: DEPTH, decoded_size, pickle: PicklePolicy::default() }
+        Self { depth: DEPTH, decoded_size, pickle: PicklePolicy::default(), spent: Cell::new(0) }
+    }
+
+    /// A codec says what the value that it read takes in memory, for whoever put it into another.
+    fn spend(&self, bytes: usize) {
+        self.spent.set(self.spent.get().saturating_add(bytes));
     }
 }
 

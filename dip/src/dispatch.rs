@@ -149,7 +149,9 @@ impl Sender<'_> {
     }
 
     fn decode_limits(&self, len: usize) -> DecodeLimits {
-        DecodeLimits { pickle: self.service.limits().pickle, ..DecodeLimits::for_body(len) }
+        let mut limits = DecodeLimits::for_body(len);
+        limits.pickle = self.service.limits().pickle;
+        limits
     }
 }
 

@@ -93,9 +93,6 @@ mod reply;
 mod server;
 mod service;
 mod session;
-#[cfg(feature = "cli")]
-#[doc(hidden)]
-pub mod tagged;
 mod transport;
 pub mod value;
 mod wire;

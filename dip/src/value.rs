@@ -20,7 +20,7 @@ pub use dict::Dict;
 #[cfg(feature = "bincode")]
 pub(crate) use fault::Fault;
 pub(crate) use fault::cut;
-pub use int::Int;
+pub use int::{Int, OutOfRange, ParseIntError};
 pub use json::NotJson;
 pub use ser::to_value;
 pub use set::Set;
@@ -145,17 +145,25 @@ macro_rules! from {
 from! {
     () => |_unit| Self::Null,
     bool => |value| Self::Bool(value),
+    i8 => |value| Self::Int(value.into()),
+    i16 => |value| Self::Int(value.into()),
+    i128 => |value| Self::Int(value.into()),
+    isize => |value| Self::Int(value.into()),
     u8 => |value| Self::Int(value.into()),
+    u16 => |value| Self::Int(value.into()),
+    u128 => |value| Self::Int(value.into()),
     i32 => |value| Self::Int(value.into()),
     i64 => |value| Self::Int(value.into()),
     u32 => |value| Self::Int(value.into()),
     u64 => |value| Self::Int(value.into()),
     usize => |value| Self::Int(value.into()),
     Int => |value| Self::Int(value),
+    f32 => |value| Self::Float(value.into()),
     f64 => |value| Self::Float(value),
     &str => |value| Self::Text(value.to_owned()),
     String => |value| Self::Text(value),
     Vec<Value> => |value| Self::List(value),
+    Set => |value| Self::Set(value),
     Dict => |value| Self::Dict(value),
     Object => |value| Self::Object(Box::new(value)),
 }

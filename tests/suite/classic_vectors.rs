@@ -1,11 +1,12 @@
 //! The golden bodies of the types `O E D H o e U I 0x1d`, in both directions.
 
+use crate::vectors::from_tagged;
 use dip::builtin::{
     self, Any, Dict, Header, SetConnectionId, Stderr, Stdout, SubtaskError, SubtaskOut, TaskUpdate,
     TaskUpdateV2,
 };
+use dip::cli::tagged::to_tagged;
 use dip::codec::{Body, BodyMut, DecodeError, DecodeLimits, EncodeError};
-use dip::tagged::{from_tagged, to_tagged};
 use dip::{Mtype, Protocol, Rejection, Value};
 
 use crate::vectors::{Vector, load};

@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use dip::tagged::from_tagged;
+use crate::vectors::from_tagged;
 use dip::{Router, State, handler};
 use dip_tests::process;
 use dip_tests::python::python;
@@ -182,6 +182,71 @@ async fn listen_refuses_what_does_not_decode_and_prints_no_line_for_it() {
 }
 
 #[tokio::test]
+async fn listen_acknowledges_any_type_when_told_to() {
+    let unknown = "UnsupportedProtoError('No protocol found in registry for message type: 78')";
+    let (listening, mut stream) = Listening::on_a_path(&[]).await;
+    assert_eq!(ask(&mut stream, b'N', b"hi").await, unknown);
+    assert_eq!(listening.lines(), Vec::<Value>::new());
+
+    let (listening, mut stream) = Listening::on_a_path(&["--any"]).await;
+    assert_eq!(ask(&mut stream, b'N', b"hi").await, "ok");
+    let line = json!({"id": null, "mtype": 78, "mtype_chr": "N", "body_hex": "6869"});
+    assert_eq!(listening.lines(), [line]);
+}
+
+#[tokio::test]
+async fn listen_says_what_it_refuses_and_ends_when_nobody_reads_its_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut child = dip()
+        .current_dir(&directory)
+        .args(["listen", "socket"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
+    timeout(LIMIT, errors.next_line()).await.expect("it begins").unwrap();
+    let mut stream = UnixStream::connect(directory.path().join("socket")).await.unwrap();
+    assert_ne!(ask(&mut stream, b'J', b"[").await, "ok");
+    let line = timeout(LIMIT, errors.next_line()).await.expect("it says so").unwrap().unwrap();
+    assert!(line.starts_with("dip: refused type 'J', 1 bytes: JSONDecodeError('"), "{line}");
+
+    drop(child.stdout.take());
+    assert_ne!(ask(&mut stream, b'J', b"1").await, "ok");
+
+    let status = timeout(LIMIT, child.wait()).await.expect("it ends").unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(!directory.path().join("socket").exists());
+}
+
+#[tokio::test]
+async fn send_keeps_integers_of_any_size_and_the_order_of_keys() {
+    let (listening, _stream) = Listening::on_a_path(&["--hex"]).await;
+    let path = listening.path();
+    let json =
+        r#"{"b": 1180591620717411303424, "a": {"$type": "nested_list", "depth": 2, "leaf": 1}}"#;
+    let output = dip_with(&["send", path.to_str().unwrap(), "J", json]).await;
+    assert!(output.status.success(), "{output:?}");
+    let body = br#"{"b": 1180591620717411303424, "a": [[1]]}"#;
+    let hex: String = body.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(listening.lines()[0]["body_hex"], hex);
+}
+
+#[tokio::test]
+async fn send_says_what_is_wrong_with_a_value() {
+    for (mtype, value, hint) in [
+        ("O", "hello", r#"quote a text: '"hello"', or use --raw"#),
+        ("D", r#"{"a": "b"}"#, "type D has no fields"),
+        ("J", r#"{"$type": "nested_list", "depth": 1001, "leaf": 1}"#, "the depth of the $type"),
+    ] {
+        let output = dip_with(&["send", "socket", mtype, value]).await;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(hint), "{errors}");
+    }
+}
+
+#[tokio::test]
 async fn listen_ends_at_a_signal_and_removes_its_path() {
     for signal in [Signal::TERM, Signal::INT] {
         let (mut listening, mut stream) = Listening::on_a_path(&[]).await;
@@ -229,7 +294,7 @@ async fn wrong_arguments_are_told_apart_from_failures() {
         (&["listen", "socket", "--hx"], 2, "'--hx'"),
         (&["listen", "localhost:7000"], 2, "accepted are PATH, unix:PATH and tcp:HOST:PORT"),
         (&["listen", "tcp:localhost:x"], 2, "0 to 65535"),
-        (&["listen", "socket", "--wire", "modern"], 2, "classic"),
+        (&["listen", "socket", "--wire", "native"], 2, "classic"),
         (&["listen", "/no/such/directory/socket"], 1, "/no/such/directory"),
     ];
     assert!(!Path::new("/no/such/directory").exists());

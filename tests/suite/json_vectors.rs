@@ -1,8 +1,9 @@
 //! The golden JSON bodies of the Python package, read and written.
 
+use crate::vectors::from_tagged;
 use dip::Value;
+use dip::cli::tagged::to_tagged;
 use dip::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Json};
-use dip::tagged::{from_tagged, to_tagged};
 use proptest::prelude::*;
 
 use crate::vectors::{Vector, load};

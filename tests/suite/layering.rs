@@ -27,7 +27,6 @@ const MODULES: &[&str] = &[
     "server",
     "pool",
     "client",
-    "tagged",
     "cli",
 ];
 

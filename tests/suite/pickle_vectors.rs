@@ -1,7 +1,7 @@
 //! The pickles of the golden frames: all plain ones are read, all others refused.
 
+use crate::vectors::from_tagged;
 use dip::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, Pickle, PicklePolicy};
-use dip::tagged::from_tagged;
 use dip::value::{Dict, Object, Value};
 use serde_json::Value as Json;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::vectors::from_tagged;
 use dip::builtin::{
     Any, Dict, Header, Json, Pickle, Stderr, Stdout, SubtaskError, SubtaskOut, TaskUpdate,
     TaskUpdateV2,
 };
-use dip::tagged::from_tagged;
 use dip::{Peer, Rejection, Router, State, Value, handler};
 use dip_tests::python::{Python, python};
 use dip_tests::serving::{Over, serve};

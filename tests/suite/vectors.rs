@@ -55,3 +55,10 @@ fn the_file_holds_what_the_kit_recorded() {
     assert_eq!((file.encode_errors.len(), file.pickle_unsafe.len()), (37, 13));
     assert!(file.vectors.iter().all(|vector| vector.body().len() * 2 == vector.body_hex.len()));
 }
+
+/// The value that a tagged one of the kit stands for.
+pub(crate) fn from_tagged(
+    tagged: &serde_json::Value,
+) -> Result<dip::Value, dip::cli::tagged::NotTagged> {
+    dip::cli::tagged::from_tagged(&tagged.clone().into())
+}

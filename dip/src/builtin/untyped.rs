@@ -1,7 +1,7 @@
 //! Built-in messages whose type is only known at run time.
 
 use super::{Dict, Header, SubtaskError, SubtaskOut};
-use crate::codec::{self, BodyMut, Codec, EncodeError, fields, list};
+use crate::codec::{self, BodyMut, EncodeError, fields, list};
 use crate::mtype::Mtype;
 use crate::value::{Value, cut};
 use crate::wire::classic::Quoted;
@@ -36,14 +36,14 @@ pub fn encode(mtype: Mtype, value: &Value, body: &mut BodyMut<'_>) -> Result<(),
             body.extend_from_slice(text(value)?.as_bytes());
             Ok(())
         }
-        Some(b'P') => codec::Pickle::encode(value, body),
-        Some(b'J') => codec::Json::encode(value, body),
+        Some(b'P') => codec::pickle::encode(value, body),
+        Some(b'J') => codec::json::write(value, body),
         Some(b'D') => encode_fields(Dict::FIELDS, value, body),
         Some(b'H') => encode_fields(Header::FIELDS, value, body),
         Some(b'o') => encode_fields(SubtaskOut::FIELDS, value, body),
         Some(b'e') => encode_fields(SubtaskError::FIELDS, value, body),
         Some(b'U' | b'I') => {
-            list::encode_elements(b'J', &elements(value)?, codec::Json::encode, body)
+            list::encode_elements(b'J', &elements(value)?, codec::json::write, body)
         }
         Some(0x1d) => Err(not("a UUID", value)),
         _ => Err(EncodeError::new(format!("no built-in message has the type {mtype}"))),
@@ -51,7 +51,7 @@ pub fn encode(mtype: Mtype, value: &Value, body: &mut BodyMut<'_>) -> Result<(),
 }
 
 fn encode_fields(names: &[&str], value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-    for (key, value) in value.as_dict().ok_or_else(|| not("a dict", value))?.iter() {
+    for (key, value) in value.as_dict().ok_or_else(|| not("a dict", value))? {
         let index = key.as_str().and_then(|key| names.iter().position(|name| *name == key));
         let index = index.ok_or_else(|| unregistered(key, names))?;
         fields::encode_field(index, text(value)?, body)?;

@@ -1,21 +1,24 @@
 //! `dip listen`: print what workers really send.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::{Write, stderr, stdout};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
+use super::hex::hex;
+use super::tagged::to_tagged;
 use super::{Failure, WireArgument};
 use crate::builtin::Any;
-use crate::codec::{Body, DecodeLimits};
+use crate::codec::{Body, DecodeError, DecodeLimits};
 use crate::value::Dict;
-use crate::{Address, Peer, Rejection, Router, Server, State, Unrouted, Value, handler, tagged};
+use crate::wire::classic;
+use crate::{Address, Peer, Rejection, Router, Server, State, Unrouted, Value, handler};
 
 /// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
 ///
 /// A line is written and flushed before its message is acknowledged. Values that JSON can't express
-/// are written as {"$type": …}. Ends at Ctrl-C.
+/// are written as {"$type": …}. What is refused is named on the standard error output. Ends at Ctrl-C, and
+/// when nobody reads the lines any more.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
     /// A path, unix:PATH or tcp:HOST:PORT
@@ -23,6 +26,9 @@ pub(super) struct Listen {
     /// Print the bytes of each body as `body_hex` instead of its `value`
     #[arg(long)]
     hex: bool,
+    /// Acknowledge types that are not built in, too, and print the bytes of their bodies as `body_hex`
+    #[arg(long)]
+    any: bool,
     /// Speak this wire only
     #[arg(long, value_enum, default_value = "classic")]
     wire: WireArgument,
@@ -31,27 +37,23 @@ pub(super) struct Listen {
     insecure_no_auth: bool,
 }
 
-/// Where the lines go.
-#[derive(Clone, Debug)]
-struct Printer {
+/// How a message becomes a line.
+#[derive(Clone, Copy, Debug)]
+struct Format {
     hex: bool,
-    out: Arc<Mutex<std::io::Stdout>>,
+    any: bool,
 }
 
 impl Listen {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        if let WireArgument::Native = self.wire {
-            return Err(Failure::Usage("only the classic wire is spoken so far".into()));
-        }
         if let (Address::Tcp { .. }, false) = (&self.address, self.insecure_no_auth) {
             let text = "TCP peers are not authenticated: listen on a path, \
                         or let every local user in with --insecure-no-auth";
             return Err(Failure::Usage(text.into()));
         }
-        let printer = Printer { hex: self.hex, out: Arc::new(Mutex::new(std::io::stdout())) };
         let bound = Server::builder(self.address)
             .router(Router::group(GROUP))
-            .state(printer)
+            .state(Format { hex: self.hex, any: self.any })
             .insecure_no_auth(self.insecure_no_auth)
             .shutdown(crate::signals())
             .bind()
@@ -64,33 +66,47 @@ impl Listen {
 /// Keeps the handler out of the routers of programs that link this library.
 const GROUP: &str = "dip listen";
 
-#[handler(fallback, group = "dip listen")]
-async fn print(
+#[expect(clippy::needless_pass_by_value, reason = "extractors are taken by value")]
+#[handler(fallback, blocking, ordered = "connection", group = "dip listen")]
+fn print(
     message: Unrouted,
     peer: Peer,
-    State(printer): State<Printer>,
+    State(format): State<Format>,
+    server: Server,
 ) -> Result<(), Rejection> {
-    let Unrouted { mtype, body } = message;
-    let id = peer.client_id().map(|id| id.to_string());
-    let byte = mtype.as_byte().unwrap_or_default();
-    let body_hex = printer.hex.then(|| hex(&body));
-    let limits = DecodeLimits::for_body(body.len());
-    let value = match Any::decode(mtype, Body::from(body), &limits) {
-        Ok(Any::Other(_)) => {
+    let (mtype, size) = (message.mtype, message.body.len());
+    let line = format.line(message, &peer).map_err(|error| {
+        let text = classic::error_text(error.class(), error.text());
+        // Who closes the standard error output does not want to know.
+        let _ = writeln!(stderr(), "dip: refused type {mtype}, {size} bytes: {text}");
+        Rejection::named(error.class(), error.text())
+    })?;
+    let mut out = stdout().lock();
+    let written = writeln!(out, "{line}").and_then(|()| out.flush());
+    // Nobody reads what comes next either.
+    Ok(written.inspect_err(|_| server.shutdown())?)
+}
+
+impl Format {
+    fn line(self, message: Unrouted, peer: &Peer) -> Result<Json, DecodeError> {
+        let Unrouted { mtype, body } = message;
+        let byte = mtype.as_byte().unwrap_or_default();
+        let limits = DecodeLimits::for_body(body.len());
+        let message = Any::decode(mtype, Body::from(body.clone()), &limits)?;
+        let unknown = matches!(message, Any::Other(_));
+        if unknown && !self.any {
             let text = format!("No protocol found in registry for message type: {byte}");
-            return Err(Rejection::named("UnsupportedProtoError", text));
+            return Err(DecodeError::named("UnsupportedProtoError", text));
         }
-        Ok(message) => tagged::to_tagged(&value_of(message)),
-        Err(error) => return Err(Rejection::named(error.class(), error.text())),
-    };
-    let mut line = json!({"id": id, "mtype": byte, "mtype_chr": char::from(byte).to_string()});
-    match body_hex {
-        Some(hex) => line["body_hex"] = hex.into(),
-        None => line["value"] = value,
+        let id = peer.client_id().map(|id| id.to_string());
+        let mut line = json!({"id": id, "mtype": byte, "mtype_chr": char::from(byte).to_string()});
+        if unknown || self.hex {
+            line["body_hex"] = hex(&body).into();
+        } else {
+            line["value"] = to_tagged(&value_of(message));
+        }
+        Ok(line)
     }
-    let mut out = printer.out.lock().unwrap_or_else(PoisonError::into_inner);
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
 }
 
 /// What a Python callback would be given.
@@ -114,8 +130,4 @@ fn value_of(message: Any) -> Value {
 fn fields<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {
     let present = fields.into_iter().filter_map(|(name, text)| Some((name, text?)));
     present.collect::<Dict>().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,14 +3,14 @@
 use std::io::Read;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
 use uuid::Uuid;
 
-use super::{Failure, WireArgument};
-use crate::codec::{self, Body, BodyMut, Codec, DecodeLimits, EncodeError};
+use super::hex::unhex;
+use super::{Failure, WireArgument, tagged};
+use crate::codec::{Body, BodyMut, Codec, DecodeLimits, EncodeError, Json};
 use crate::wire::classic::SET_CONNECTION_ID;
-use crate::{Address, Client, Mtype, Value, builtin, tagged};
+use crate::{Address, Client, Mtype, Value, builtin};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
@@ -79,15 +79,18 @@ impl Send {
                 .ok_or_else(|| Failure::Usage("VALUE: --hex wants pairs of 0-9 and a-f".into()));
         }
         let limits = DecodeLimits::for_body(bytes.len());
-        // As the package reads it: in order, with all digits of integers, with NaN.
-        let json =
-            <codec::Json as Codec<Value>>::decode(Body::from(Bytes::from(bytes)), &limits)
-                .map_err(|error| Failure::Usage(format!("VALUE is not JSON: {}", error.text())))?;
-        let value =
-            tagged::untag(&json).map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
+        let json: Value = Json::decode(Body::from(&*bytes), &limits).map_err(|error| {
+            let hint = "quote a text: '\"hello\"', or use --raw";
+            Failure::Usage(format!("VALUE is not JSON: {}; {hint}", error.text()))
+        })?;
+        let value = tagged::from_tagged(&json)
+            .map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
         let mtype = Mtype::byte(self.mtype);
         if !builtin::MTYPES.contains(&self.mtype) || self.mtype == SET_CONNECTION_ID {
             return Err(Failure::Usage(format!("a message of type {mtype} needs --raw or --hex")));
+        }
+        if self.mtype == b'D' && value.as_dict().is_some_and(|fields| !fields.is_empty()) {
+            return Err(Failure::Usage("VALUE: a message of type D has no fields".into()));
         }
         let mut out = Vec::new();
         let mut body = BodyMut::new(&mut out, u32::MAX as usize);
@@ -95,15 +98,6 @@ impl Send {
         let refused = |error: EncodeError| Failure::Usage(format!("VALUE: {}", error.text()));
         encoded.map_err(refused).map(|()| out)
     }
-}
-
-fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let digit = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
-    let pair = |pair: &[u8]| match *pair {
-        [high, low] => Some(digit(high)? << 4 | digit(low)?),
-        _ => None,
-    };
-    digits.chunks(2).map(pair).collect()
 }
 
 fn mtype(text: &str) -> Result<u8, String> {

@@ -9,6 +9,8 @@ use crate::value::{from_value, to_value};
 mod read;
 mod write;
 
+pub(crate) use write::value as write;
+
 /// How many containers may stand inside each other: as many as Python reads.
 const MAX_DEPTH: usize = 984;
 
@@ -40,7 +42,9 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
-        decode_charged(&body, limits).map(|(value, _)| value)
+        let (value, size) = read::value(utf8::text(&body)?, limits.decoded_size)?;
+        limits.spend(size);
+        from_value(value)
     }
 }
 
@@ -49,16 +53,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     body: &mut BodyMut<'_>,
 ) -> Result<(), EncodeError> {
-    write::value(&to_value(value)?, body)
-}
-
-/// Reads a value, and says what of [`DecodeLimits::decoded_size`] it took.
-pub(crate) fn decode_charged<T: DeserializeOwned>(
-    body: &[u8],
-    limits: &DecodeLimits,
-) -> Result<(T, usize), DecodeError> {
-    let (value, size) = read::value(utf8::text(body)?, limits.decoded_size)?;
-    Ok((from_value(value)?, size))
+    write(&to_value(value)?, body)
 }
 
 #[cfg(test)]

@@ -21,12 +21,7 @@ impl<L: Newtype<Inner = Vec<T>>, T: Protocol> Codec<L> for List {
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
-        let decode = |part: Body<'_>, limits: &DecodeLimits| {
-            let size = part.len();
-            // What an element of any codec takes on the heap is not known; its body is the measure.
-            Ok((T::decode(part, limits)?, size))
-        };
-        decode_elements(element_mtype::<T>(), decode, body, limits).map(L::wrap)
+        decode_elements(element_mtype::<T>(), T::decode, body, limits).map(L::wrap)
     }
 }
 
@@ -53,16 +48,17 @@ pub(crate) fn encode_elements<T>(
     Ok(())
 }
 
-/// `decode` also says how many bytes an element takes in memory, apart from its own size.
+/// An element takes its own size and what its codec says; at least its body, as not every codec does.
 pub(crate) fn decode_elements<T>(
     mtype: u8,
-    decode: impl Fn(Body<'_>, &DecodeLimits) -> Result<(T, usize), DecodeError>,
+    decode: impl Fn(Body<'_>, &DecodeLimits) -> Result<T, DecodeError>,
     mut body: Body<'_>,
-    limits: &DecodeLimits,
+    outer: &DecodeLimits,
 ) -> Result<Vec<T>, DecodeError> {
     let mut elements = Vec::new();
     // Each element may spend what the ones before it have left over.
-    let mut limits = limits.clone();
+    let mut limits = outer.clone();
+    limits.spent.set(0);
     let limit = limits.decoded_size;
     while let Some(&found) = body.first() {
         if found != mtype {
@@ -77,7 +73,8 @@ pub(crate) fn decode_elements<T>(
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let got = body.len();
         let part = body.split_to(len.min(got))?;
-        let (element, size) = decode(part, &limits)?;
+        let size = part.len();
+        let element = decode(part, &limits)?;
         // Only now, since Python does not notice: what it makes of the rest is the error it replies.
         if got < len {
             return Err(DecodeError::too_short(len, got));
@@ -85,8 +82,44 @@ pub(crate) fn decode_elements<T>(
         elements.push(element);
         limits.decoded_size = limits
             .decoded_size
-            .checked_sub(size_of::<T>() + size)
+            .checked_sub(size_of::<T>().saturating_add(limits.spent.take().max(size)))
             .ok_or_else(|| DecodeError::too_large(limit))?;
     }
+    outer.spend(limit - limits.decoded_size);
     Ok(elements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Json, Pickle};
+    use crate::value::Value;
+
+    /// Ten elements that each take most of the memory there is.
+    fn read<C: Codec<Value>>(element: &[u8]) -> Result<Vec<Value>, DecodeError> {
+        let frame = [b"X", &(element.len() as u32).to_be_bytes()[..], element].concat();
+        let mut limits = DecodeLimits::for_body(0);
+        limits.decoded_size = 30_000;
+        decode_elements(b'X', C::decode, Body::from(&*frame.repeat(10)), &limits)
+    }
+
+    #[test]
+    fn elements_share_the_memory_that_their_codecs_say_they_take() {
+        let json = format!("[{}0]", "0,".repeat(499));
+        assert_eq!(read::<Json>(json.as_bytes()).unwrap_err().class(), "MemoryError");
+        let pickle = [&b"]("[..], &b"N".repeat(500), b"e."].concat();
+        assert_eq!(read::<Pickle>(&pickle).unwrap_err().class(), "MemoryError");
+        assert_eq!(read::<Json>(b"[0]").unwrap().len(), 10);
+    }
+
+    #[cfg(feature = "bincode")]
+    #[test]
+    fn so_do_those_of_bincode() {
+        use crate::codec::Bincode;
+
+        let mut element = Vec::new();
+        let value = Value::List(vec![Value::Null; 500]);
+        Bincode::encode(&value, &mut BodyMut::new(&mut element, 10_000)).unwrap();
+        assert_eq!(read::<Bincode>(&element).unwrap_err().class(), "MemoryError");
+    }
 }

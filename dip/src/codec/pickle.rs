@@ -32,10 +32,12 @@ mod text;
 mod tree;
 mod write;
 
+pub(crate) use write::write as encode;
+
 /// Python's pickle: protocols 0 to 5 are read, 5 is written; plain data only, and never executed.
 ///
-/// Values are nested over 1000 levels neither when read nor when written; integers have 4 KiB at
-/// most. A key counts as another only if its [`Value`](crate::Value) is: Python takes `1`, `1.0` and `True` for
+/// Values are nested over 1000 levels neither when read nor when written, and integers have 4 KiB at
+/// most, either way. A key counts as another only if its [`Value`](crate::Value) is: Python takes `1`, `1.0` and `True` for
 /// the same key. Lone surrogates are no text, and refused.
 ///
 /// ```
@@ -60,7 +62,7 @@ pub enum Pickle {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Pickle {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-        write::write(&to_value(value)?, body)
+        encode(&to_value(value)?, body)
     }
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {

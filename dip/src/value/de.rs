@@ -36,7 +36,8 @@ use crate::codec::DecodeError;
 ///
 /// When the value is none of `T` (class `TypeError`; the text begins with the path of the field that
 /// does not fit), and when the types are nested deeper than 128 levels (class `RecursionError`); a
-/// [`Value`] inside may be deeper. Numbers that do not fit are errors, never changed.
+/// [`Value`] inside may be deeper. Integers that do not fit are errors, as are finite numbers beyond the
+/// floats of the type; within them the closest float is taken.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, DecodeError> {
     T::deserialize(Node { value, level: 0 }).map_err(Fault::into_decode_error)
 }
@@ -76,7 +77,17 @@ impl<'de> Deserializer<'de> for Node {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Fallible<V::Value> {
-        self.deserialize_f64(visitor)
+        let float = match &self.value {
+            Value::Float(float) => Some(*float),
+            Value::Int(int) => int.to_f64(),
+            _ => None,
+        };
+        match float {
+            Some(float) if float.is_finite() && float.abs() > f64::from(f32::MAX) => {
+                Err(Fault::invalid_value(Unexpected::Float(float), &visitor))
+            }
+            _ => self.deserialize_f64(visitor),
+        }
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Fallible<V::Value> {

@@ -37,6 +37,18 @@ impl fmt::Display for OutOfRange {
 
 impl std::error::Error for OutOfRange {}
 
+/// A text that is no [`Int`] in decimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseIntError(());
+
+impl fmt::Display for ParseIntError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the text is no integer in decimal digits")
+    }
+}
+
+impl std::error::Error for ParseIntError {}
+
 impl Int {
     /// The value as an `i64`, when it fits.
     pub fn as_i64(&self) -> Option<i64> {
@@ -66,12 +78,12 @@ impl Int {
     /// From digits of the base 2 to 36, with an optional sign.
     #[cfg(feature = "cli")]
     pub(crate) fn from_str_radix(digits: &str, radix: u32) -> Option<Self> {
-        BigInt::parse_bytes(digits.as_bytes(), radix).map(Self::from)
+        BigInt::parse_bytes(digits.as_bytes(), radix).map(Self::from_big)
     }
 
     /// From two's complement, least significant byte first, as pickles hold it; no byte is 0.
     pub fn from_signed_bytes_le(bytes: &[u8]) -> Self {
-        BigInt::from_signed_bytes_le(bytes).into()
+        Self::from_big(BigInt::from_signed_bytes_le(bytes))
     }
 
     /// Two's complement, least significant byte first, as short as possible; at least one byte.
@@ -109,8 +121,9 @@ impl Ord for Int {
     }
 }
 
-impl From<BigInt> for Int {
-    fn from(big: BigInt) -> Self {
+// No `From`: that would make the other crate part of the public API.
+impl Int {
+    fn from_big(big: BigInt) -> Self {
         Self(match i64::try_from(&big) {
             Ok(small) => Repr::Small(small),
             Err(_) => Repr::Big(Box::new(big)),
@@ -124,7 +137,7 @@ macro_rules! conversions {
             fn from(value: $t) -> Self {
                 match i64::try_from(value) {
                     Ok(small) => Self(Repr::Small(small)),
-                    Err(_) => BigInt::from(value).into(),
+                    Err(_) => Self::from_big(BigInt::from(value)),
                 }
             }
         }
@@ -147,10 +160,10 @@ conversions!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize, isize);
 
 /// Decimal digits, with an optional sign.
 impl std::str::FromStr for Int {
-    type Err = num_bigint::ParseBigIntError;
+    type Err = ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse::<BigInt>().map(Self::from)
+        text.parse().map(Self::from_big).map_err(|_| ParseIntError(()))
     }
 }
 

@@ -60,7 +60,16 @@ impl TryFrom<Value> for serde_json::Value {
     }
 }
 
+// What recurses is small functions with loops: at each level everything else would take of the stack.
 fn convert(value: Value) -> Result<serde_json::Value, NotJson> {
+    match value {
+        Value::List(items) | Value::Tuple(items) => array(items),
+        Value::Dict(dict) => object(dict),
+        value => leaf(value),
+    }
+}
+
+fn leaf(value: Value) -> Result<serde_json::Value, NotJson> {
     Ok(match value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(bool) => bool.into(),
@@ -69,8 +78,6 @@ fn convert(value: Value) -> Result<serde_json::Value, NotJson> {
             Number::from_f64(float).ok_or(NotJson::Float(float)).map(serde_json::Value::Number)?
         }
         Value::Text(text) => text.into(),
-        Value::List(items) | Value::Tuple(items) => array(items)?,
-        Value::Dict(dict) => object(dict)?,
         value => return Err(NotJson::kind(&value)),
     })
 }
@@ -84,7 +91,11 @@ fn number(int: &Int) -> Result<serde_json::Value, NotJson> {
 }
 
 fn array(items: Vec<Value>) -> Result<serde_json::Value, NotJson> {
-    items.into_iter().map(convert).collect::<Result<_, _>>().map(serde_json::Value::Array)
+    let mut array = Vec::with_capacity(items.len());
+    for item in items {
+        array.push(convert(item)?);
+    }
+    Ok(serde_json::Value::Array(array))
 }
 
 fn object(dict: Dict) -> Result<serde_json::Value, NotJson> {
@@ -105,12 +116,26 @@ impl From<serde_json::Value> for Value {
             serde_json::Value::Bool(bool) => Self::Bool(bool),
             serde_json::Value::Number(number) => from_number(&number),
             serde_json::Value::String(text) => Self::Text(text),
-            serde_json::Value::Array(items) => {
-                Self::List(items.into_iter().map(Self::from).collect())
-            }
-            serde_json::Value::Object(map) => Self::Dict(map.into_iter().collect()),
+            serde_json::Value::Array(items) => from_array(items),
+            serde_json::Value::Object(map) => from_object(map),
         }
     }
+}
+
+fn from_array(items: Vec<serde_json::Value>) -> Value {
+    let mut list = Vec::with_capacity(items.len());
+    for item in items {
+        list.push(Value::from(item));
+    }
+    Value::List(list)
+}
+
+fn from_object(map: Map<String, serde_json::Value>) -> Value {
+    let mut dict = Dict::new();
+    for (key, value) in map {
+        dict.insert(key, Value::from(value));
+    }
+    Value::Dict(dict)
 }
 
 fn from_number(number: &Number) -> Value {

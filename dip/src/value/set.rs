@@ -9,7 +9,7 @@ use super::Value;
 
 /// The items of a Python set or frozenset, each once, in the order they arrived.
 // Boxed for the size of `Value`, of which there is one per node.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Set(Box<IndexSet<Value>>);
 
 impl Set {
@@ -28,6 +28,11 @@ impl Set {
         self.0.contains(item)
     }
 
+    /// Takes an item out; `false` when it was not there. The others keep their order.
+    pub fn remove(&mut self, item: &Value) -> bool {
+        self.0.shift_remove(item)
+    }
+
     /// How many items there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -39,8 +44,19 @@ impl Set {
     }
 
     /// The items.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Value> {
-        self.0.iter()
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self.0.iter())
+    }
+}
+
+// By hand for the sake of the stack, as for dicts.
+impl Clone for Set {
+    fn clone(&self) -> Self {
+        let mut items = IndexSet::with_capacity(self.len());
+        for item in self {
+            items.insert(item.clone());
+        }
+        Self(Box::new(items))
     }
 }
 
@@ -62,6 +78,39 @@ impl<V: Into<Value>> FromIterator<V> for Set {
         Self(Box::new(items.into_iter().map(Into::into).collect()))
     }
 }
+
+impl<V: Into<Value>> Extend<V> for Set {
+    fn extend<I: IntoIterator<Item = V>>(&mut self, items: I) {
+        self.0.extend(items.into_iter().map(Into::into));
+    }
+}
+
+impl<'a> IntoIterator for &'a Set {
+    type Item = &'a Value;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        Iter(self.0.iter())
+    }
+}
+
+/// The items of a borrowed [`Set`], in order of arrival.
+#[derive(Debug)]
+pub struct Iter<'a>(indexmap::set::Iter<'a, Value>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a Value;
+
+    fn next(&mut self) -> Option<&'a Value> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
 
 impl IntoIterator for Set {
     type Item = Value;

@@ -176,6 +176,11 @@ fn numbers_that_do_not_fit_are_errors() {
     fault::<u64>((-1).into());
     fault::<i128>(int(&u128::MAX.to_string()));
     fault::<f64>(int(&format!("1{}", "0".repeat(400))));
+    fault::<f32>(1e300.into());
+    fault::<f32>((-1e39).into());
+    fault::<f32>(int(&format!("1{}", "0".repeat(39))));
+    assert_eq!(there_and_back(&f32::MAX).to_bits(), f32::MAX.to_bits());
+    assert!(from_value::<f32>(f64::INFINITY.into()).unwrap().is_infinite());
     let huge = int(&format!("1{}", "0".repeat(100)));
     assert_eq!(fault::<u64>(huge), "invalid value: integer of 333 bits, expected u64");
 }
@@ -319,6 +324,29 @@ fn what_serde_buffers_itself_is_read_as_far_as_it_can_be() {
     let all = Dict::from_iter([("id", Value::from(1)), ("x", int("1180591620717411303424"))]);
     fault::<Open>(all.into());
 }
+
+#[test]
+fn dicts_and_sets_are_changed_in_place() {
+    let mut dict = Dict::from_iter([("a", 1), ("b", 2), ("c", 3)]);
+    dict.extend([(Value::from(1), u128::MAX)]);
+    assert!(dict.contains_key("a") && !dict.contains_key("1"));
+    *dict.get_mut("b").unwrap() = 0.5_f32.into();
+    assert_eq!(dict.remove("a"), Some(1.into()));
+    assert_eq!(dict.remove("a"), None);
+    let entries: Vec<_> = (&dict).into_iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(entries, ["b".into(), "c".into(), Value::from(1)]);
+    assert!(dict.keys().eq(&entries));
+    assert!(dict.values().eq(&[0.5.into(), 3.into(), u128::MAX.into()]));
+
+    let mut set = Set::new();
+    set.extend(["a", "b"]);
+    assert!(set.remove(&"a".into()) && !set.remove(&"a".into()));
+    assert_eq!((&set).into_iter().collect::<Vec<_>>(), [&Value::from("b")]);
+    assert_eq!(Value::from(set.clone()), Value::Set(set));
+    "1x".parse::<Int>().unwrap_err();
+}
+
+mod depth;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Chain {

@@ -9,6 +9,7 @@
 //! `Class('text')`, in at most 1 KiB.
 
 use std::fmt::{self, Write as _};
+use std::ops::RangeInclusive;
 
 /// Bytes in front of a body: the type and the length.
 pub(crate) const HEADER: usize = 5;
@@ -54,8 +55,45 @@ fn cut(text: &str, len: usize) -> &str {
     &text[..text.floor_char_boundary(len)]
 }
 
+/// The characters that Python's `repr` escapes, but for control characters and those that are not
+/// assigned: the categories `Cf`, `Co`, `Zl`, `Zp` and `Zs` of Unicode 14.0.0 without the space.
+const UNPRINTABLE: [RangeInclusive<char>; 27] = [
+    '\u{a0}'..='\u{a0}',
+    '\u{ad}'..='\u{ad}',
+    '\u{600}'..='\u{605}',
+    '\u{61c}'..='\u{61c}',
+    '\u{6dd}'..='\u{6dd}',
+    '\u{70f}'..='\u{70f}',
+    '\u{890}'..='\u{891}',
+    '\u{8e2}'..='\u{8e2}',
+    '\u{1680}'..='\u{1680}',
+    '\u{180e}'..='\u{180e}',
+    '\u{2000}'..='\u{200f}',
+    '\u{2028}'..='\u{202f}',
+    '\u{205f}'..='\u{2064}',
+    '\u{2066}'..='\u{206f}',
+    '\u{3000}'..='\u{3000}',
+    '\u{e000}'..='\u{f8ff}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{110bd}'..='\u{110bd}',
+    '\u{110cd}'..='\u{110cd}',
+    '\u{13430}'..='\u{13438}',
+    '\u{1bca0}'..='\u{1bca3}',
+    '\u{1d173}'..='\u{1d17a}',
+    '\u{e0001}'..='\u{e0001}',
+    '\u{e0020}'..='\u{e007f}',
+    '\u{f0000}'..='\u{ffffd}',
+    '\u{100000}'..='\u{10fffd}',
+];
+
+fn is_printable(c: char) -> bool {
+    !c.is_control() && !UNPRINTABLE.iter().any(|range| range.contains(&c))
+}
+
 /// Text as Python's `repr` quotes it: single quotes unless the text holds `'` and no `"`; control
-/// characters escaped, everything printable as it is.
+/// characters, format characters and all spaces but the usual one escaped, everything else as it is
+/// (Python also escapes what its version of Unicode does not assign).
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -69,14 +107,12 @@ impl fmt::Display for Quoted<'_> {
                 '\r' => f.write_str("\\r")?,
                 '\t' => f.write_str("\\t")?,
                 c if c == quote => write!(f, "\\{c}")?,
-                c if c < ' ' || ('\u{7f}'..='\u{a0}').contains(&c) || c == '\u{ad}' => {
-                    write!(f, "\\x{:02x}", u32::from(c))?;
-                }
-                // Separators, format characters and the like, which Python does not print.
-                '\u{2028}'..='\u{202e}' | '\u{200b}'..='\u{200f}' | '\u{feff}' => {
-                    write!(f, "\\u{:04x}", u32::from(c))?;
-                }
-                c => f.write_char(c)?,
+                c if is_printable(c) => f.write_char(c)?,
+                c => match u32::from(c) {
+                    code @ ..0x100 => write!(f, "\\x{code:02x}")?,
+                    code @ ..0x1_0000 => write!(f, "\\u{code:04x}")?,
+                    code => write!(f, "\\U{code:08x}")?,
+                },
             }
         }
         f.write_char(quote)
@@ -102,6 +138,11 @@ mod tests {
             ("both ' and \"", "'both \\' and \"'"),
             ("a\nb\\\0", "'a\\nb\\\\\\x00'"),
             ("错误：值", "'错误：值'"),
+            ("\u{7f}\u{a0}\u{ad}é", r"'\x7f\xa0\xadé'"),
+            ("\u{2066}\u{2069}\u{2060}\u{2064}", r"'\u2066\u2069\u2060\u2064'"),
+            ("\u{3000}\u{2000}\u{200a}\u{202f}\u{205f}", r"'\u3000\u2000\u200a\u202f\u205f'"),
+            ("\u{fff9}\u{fffb}\u{feff}\u{e000}", r"'\ufff9\ufffb\ufeff\ue000'"),
+            ("\u{e0001}\u{10fffd}\u{1f600}", "'\\U000e0001\\U0010fffd\u{1f600}'"),
         ] {
             assert_eq!(Quoted(text).to_string(), quoted);
         }

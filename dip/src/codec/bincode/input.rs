@@ -60,6 +60,11 @@ impl<'de> Input<'de> {
         }
     }
 
+    /// What was charged so far.
+    pub(super) fn spent(&self) -> usize {
+        self.limit - self.left
+    }
+
     pub(super) fn rest(&mut self) -> &'de [u8] {
         self.decoder.reader().0
     }

@@ -23,6 +23,7 @@ pub(super) fn value<T: DeserializeOwned>(
     let place = Place { input: &mut input, depth: 0, room: 0 };
     let value = T::deserialize(place).map_err(Fault::into_decode_error)?;
     Body::from(input.rest()).finish()?;
+    limits.spend(input.spent());
     Ok(value)
 }
 

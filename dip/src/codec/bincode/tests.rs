@@ -233,7 +233,11 @@ fn elements_are_charged_by_their_size() {
         Small,
         Numbers([[u64; 16]; 16]),
     }
-    let limits = |decoded_size| DecodeLimits { decoded_size, ..DecodeLimits::for_body(0) };
+    let limits = |decoded_size| {
+        let mut limits = DecodeLimits::for_body(0);
+        limits.decoded_size = decoded_size;
+        limits
+    };
     let body = encode(&vec![Large::Small; 100]).unwrap();
     assert_eq!(body.len(), 101);
     let decode = |decoded_size| {

@@ -6,7 +6,7 @@ use crate::value::{Int, Value, cut, float};
 use super::{MAX_DEPTH, MAX_DIGITS};
 
 /// Appends the text of `value`.
-pub(super) fn value(value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
+pub(crate) fn value(value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
     let mut writer = Writer { body };
     writer.value(value, 0)
 }

@@ -135,6 +135,10 @@ impl Budget {
         self.charge(count.saturating_mul(size_of::<Value>()))
     }
 
+    pub(super) fn spent(&self) -> usize {
+        self.limit - self.left
+    }
+
     pub(super) fn limit(&self) -> usize {
         self.limit
     }

@@ -13,8 +13,8 @@ use super::memo::Memo;
 use super::stack::underflow;
 use super::{invalid, text, tree};
 
-/// Bytes of an integer that are read at most.
-const LONG_BYTES: usize = 4096;
+/// Bytes of an integer that are read and written at most.
+pub(super) const LONG_BYTES: usize = 4096;
 
 /// Reads the value of one pickle. Bytes behind its end are ignored, as Python does.
 ///
@@ -33,7 +33,9 @@ pub(crate) fn read(body: &[u8], limits: &DecodeLimits) -> Result<Value, DecodeEr
         objects: limits.pickle.allows_objects(),
     };
     let (graph, root) = machine.run()?;
-    tree::value(graph, root, limits.pickle.allows_objects())
+    let (value, size) = tree::value(graph, root, limits.pickle.allows_objects())?;
+    limits.spend(size);
+    Ok(value)
 }
 
 pub(super) struct Machine<'a> {

@@ -12,9 +12,13 @@ use super::{DEPTH, invalid};
 /// How many times the memory limit may be hashed. Keys within keys are hashed at each level.
 const HASHING: usize = 8;
 
-/// The value of a node, which must not contain itself.
+/// The value of a node, which must not contain itself; and how many bytes were charged for all.
 /// References to classes become inert objects where `objects` are allowed.
-pub(super) fn value(graph: Graph<'_>, root: Id, objects: bool) -> Result<Value, DecodeError> {
+pub(super) fn value(
+    graph: Graph<'_>,
+    root: Id,
+    objects: bool,
+) -> Result<(Value, usize), DecodeError> {
     let (nodes, budget) = graph.into_parts();
     let hashing = budget.limit().saturating_mul(HASHING);
     let seen = vec![Seen::Never; nodes.len()];
@@ -64,12 +68,12 @@ impl Built {
 }
 
 impl<'g, 'a> Builder<'g, 'a> {
-    fn build(mut self, root: Id) -> Result<Value, DecodeError> {
+    fn build(mut self, root: Id) -> Result<(Value, usize), DecodeError> {
         let mut built = self.enter(root)?;
         loop {
             if let Some(built) = built.take() {
                 if self.path.is_empty() {
-                    return Ok(built.value);
+                    return Ok((built.value, self.budget.spent()));
                 }
                 self.add(built)?;
             }

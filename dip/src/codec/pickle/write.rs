@@ -5,13 +5,14 @@ use crate::value::{Int, Value};
 
 use super::DEPTH;
 use super::code::*;
+use super::read::LONG_BYTES;
 
 /// Appends `value` as a pickle that Python reads back as the same.
 ///
 /// # Errors
 ///
 /// When it holds an object (dip reads them, but does not write what Python would run), is nested
-/// over 1000 levels, or has a key or an item of a set that Python can't hash.
+/// over 1000 levels, has an integer over 4 KiB, or a key or an item of a set that Python can't hash.
 pub(crate) fn write(value: &Value, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
     body.extend_from_slice(&[PROTO, 5]);
     let mut path: Vec<Frame<'_>> = Vec::new();
@@ -140,6 +141,10 @@ fn write_int(int: &Int, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         body.extend_from_slice(&int.to_le_bytes());
     } else {
         let bytes = int.to_signed_bytes_le();
+        if bytes.len() > LONG_BYTES {
+            let text = format!("an integer of {} bytes, the limit is {LONG_BYTES}", bytes.len());
+            return Err(EncodeError::named("ValueError", text));
+        }
         if let Ok(len) = u8::try_from(bytes.len()) {
             body.extend_from_slice(&[LONG1, len]);
         } else {

@@ -36,3 +36,11 @@ fn integers_take_the_shortest_form() {
     let huge: Int = "9".repeat(4000).parse().unwrap();
     assert_eq!(read(&write(&Value::Int(huge.clone())).unwrap()).unwrap(), Value::Int(huge));
 }
+
+#[test]
+fn an_integer_is_written_only_as_large_as_it_is_read() {
+    let largest = Value::Int(Int::from_signed_bytes_le(&[0x7f; 4096]));
+    assert_eq!(read(&write(&largest).unwrap()).unwrap(), largest);
+    let larger = Value::Int(Int::from_signed_bytes_le(&[0x7f; 4097]));
+    assert_eq!(write(&larger).unwrap_err().class(), "ValueError");
+}

@@ -5,7 +5,8 @@ use std::fmt;
 
 use serde_json::{Map, Value as Json};
 
-use crate::value::{Dict, Int, Set, Value, cut, float};
+use super::hex::{hex, unhex};
+use crate::value::{Dict, Int, MAX_DEPTH, Set, Value, cut, float};
 
 /// The largest integer that stands for itself; beyond, some readers of JSON lose digits.
 const MAX_PLAIN_INT: u64 = (1 << 53) - 1;
@@ -142,40 +143,44 @@ impl fmt::Display for NotTagged {
 
 impl std::error::Error for NotTagged {}
 
-/// The value that `json` is the tagged form of.
+/// The value that `json`, as dip's own codec reads it, is the tagged form of.
 ///
 /// # Errors
 ///
 /// When the tag is malformed, and when it is of a kind that [`Value`] does not have, such as `uuid`
-/// or text with lone surrogates.
-pub fn from_tagged(json: &Json) -> Result<Value, NotTagged> {
-    untag(&json.clone().into())
+/// or text with lone surrogates; and when the value is nested deeper than 1000 levels.
+pub fn from_tagged(json: &Value) -> Result<Value, NotTagged> {
+    let value = read(json)?;
+    if value.deeper_than(MAX_DEPTH) {
+        return Err(NotTagged(format!("nested deeper than {MAX_DEPTH} levels")));
+    }
+    Ok(value)
 }
 
-/// The same of JSON that was read as a [`Value`], which keeps the order of keys and every digit.
-pub(crate) fn untag(json: &Value) -> Result<Value, NotTagged> {
+fn read(json: &Value) -> Result<Value, NotTagged> {
     match json {
         Value::List(items) => untag_items(items).map(Value::List),
-        Value::Dict(map) => match map.get("$type") {
-            None => {
-                let entries = map.iter().map(|(key, value)| Ok((key.clone(), untag(value)?)));
-                Ok(Value::Dict(entries.collect::<Result<_, NotTagged>>()?))
-            }
-            Some(Value::Text(kind)) => Tag { kind, map }.read(),
+        Value::Dict(dict) => match dict.get("$type") {
+            None => untag_entries(dict).map(Value::Dict),
+            Some(Value::Text(kind)) => Tag { kind, dict }.read(),
             Some(_) => Err(NotTagged("the $type is no text".to_owned())),
         },
         plain => Ok(plain.clone()),
     }
 }
 
+fn untag_entries(dict: &Dict) -> Result<Dict, NotTagged> {
+    dict.iter().map(|(key, value)| Ok((key.clone(), read(value)?))).collect()
+}
+
 fn untag_items<C: FromIterator<Value>>(items: &[Value]) -> Result<C, NotTagged> {
-    items.iter().map(untag).collect()
+    items.iter().map(read).collect()
 }
 
 /// An object with a `$type`.
 struct Tag<'a> {
     kind: &'a str,
-    map: &'a Dict,
+    dict: &'a Dict,
 }
 
 impl Tag<'_> {
@@ -195,7 +200,7 @@ impl Tag<'_> {
             "dict" => Value::Dict(self.entries()?),
             "nested_list" => self.nested(|value| Value::List(vec![value]))?,
             "nested_dict" => {
-                let key = self.map.get("key").map_or(Ok(Value::Null), untag)?;
+                let key = self.dict.get("key").map_or(Ok(Value::Null), read)?;
                 self.nested(|value| Dict::from_iter([(key.clone(), value)]).into())?
             }
             kind => return Err(NotTagged(format!("no value is of the $type {}", cut(kind, 64)))),
@@ -215,7 +220,7 @@ impl Tag<'_> {
     }
 
     fn float(&self) -> Result<f64, NotTagged> {
-        if self.map.get("bits").is_some() {
+        if self.dict.get("bits").is_some() {
             let bits = self.bytes("bits")?.try_into().map_err(|_| self.malformed("bits"))?;
             return Ok(f64::from_be_bytes(bits));
         }
@@ -224,46 +229,38 @@ impl Tag<'_> {
 
     fn entries(&self) -> Result<Dict, NotTagged> {
         let entries = self.items()?.iter().map(|pair| match pair.as_list() {
-            Some([key, value]) => Ok((untag(key)?, untag(value)?)),
+            Some([key, value]) => Ok((read(key)?, read(value)?)),
             _ => Err(self.malformed("items")),
         });
         entries.collect()
     }
 
     fn nested(&self, wrap: impl Fn(Value) -> Value) -> Result<Value, NotTagged> {
-        let depth = self.map.get("depth").and_then(Value::as_u64);
-        // Deeper ones could not be dropped again.
-        let depth = depth.filter(|&depth| depth <= 1000).ok_or_else(|| self.malformed("depth"))?;
-        let leaf = untag(self.map.get("leaf").ok_or_else(|| self.malformed("leaf"))?)?;
+        let depth = self.dict.get("depth").and_then(Value::as_u64);
+        let depth = depth.and_then(|depth| usize::try_from(depth).ok());
+        let leaf = read(self.dict.get("leaf").ok_or_else(|| self.malformed("leaf"))?)?;
+        // What is deeper in total could not be dropped again.
+        let depth = depth.filter(|&depth| depth <= MAX_DEPTH);
+        let depth = depth.filter(|&depth| !leaf.deeper_than(MAX_DEPTH - depth));
+        let depth = depth.ok_or_else(|| self.malformed("depth"))?;
         Ok((0..depth).fold(leaf, |value, _| wrap(value)))
     }
 
     fn items(&self) -> Result<&[Value], NotTagged> {
-        self.map.get("items").and_then(Value::as_list).ok_or_else(|| self.malformed("items"))
+        self.dict.get("items").and_then(Value::as_list).ok_or_else(|| self.malformed("items"))
     }
 
     fn bytes(&self, field: &str) -> Result<Vec<u8>, NotTagged> {
-        unhex(self.text(field)?).ok_or_else(|| self.malformed(field))
+        unhex(self.text(field)?.as_bytes()).ok_or_else(|| self.malformed(field))
     }
 
     fn text(&self, field: &str) -> Result<&str, NotTagged> {
-        self.map.get(field).and_then(Value::as_str).ok_or_else(|| self.malformed(field))
+        self.dict.get(field).and_then(Value::as_str).ok_or_else(|| self.malformed(field))
     }
 
     fn malformed(&self, field: &str) -> NotTagged {
         NotTagged(format!("the {field} of the $type {} is missing or malformed", self.kind))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let nibbles = digits.chars().map(|char| char.to_digit(16)).collect::<Option<Vec<_>>>()?;
-    let (pairs, rest) = nibbles.as_chunks();
-    let bytes = pairs.iter().map(|&[high, low]| u8::try_from(high << 4 | low).ok());
-    rest.is_empty().then(|| bytes.collect())?
 }
 
 #[cfg(test)]
@@ -275,7 +272,7 @@ mod tests {
     fn tagged(value: impl Into<Value>) -> Json {
         let value = value.into();
         let tagged = to_tagged(&value);
-        assert_eq!(from_tagged(&tagged).unwrap(), value);
+        assert_eq!(from_tagged(&tagged.clone().into()).unwrap(), value);
         tagged
     }
 
@@ -341,6 +338,18 @@ mod tests {
     }
 
     #[test]
+    fn chains_within_chains_count_together() {
+        let chains = |outer: u32, inner: u32| {
+            let leaf = json!({"$type": "nested_dict", "depth": inner, "leaf": []});
+            from_tagged(&json!([{"$type": "nested_list", "depth": outer, "leaf": leaf}]).into())
+        };
+        assert!(!chains(499, 499).unwrap().deeper_than(1000));
+        for (outer, inner) in [(499, 500), (1000, 1000), (1001, 0)] {
+            chains(outer, inner).unwrap_err();
+        }
+    }
+
+    #[test]
     fn other_tags_are_errors() {
         for json in [
             json!({"$type": "uuid", "hex": ""}),
@@ -349,7 +358,7 @@ mod tests {
             json!({"$type": "nested_list", "depth": 100_000, "leaf": 1}),
             json!({"$type": 1}),
         ] {
-            from_tagged(&json).unwrap_err();
+            from_tagged(&json.into()).unwrap_err();
         }
     }
 }
