@@ -338,7 +338,7 @@ fn expression(value: &Value, out: &mut String) {
         }
         Value::Dict(dict) => {
             out.push('{');
-            for (key, value) in dict.iter() {
+            for (key, value) in dict {
                 expression(key, out);
                 out.push(':');
                 expression(value, out);
