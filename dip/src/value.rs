@@ -20,7 +20,7 @@ pub use dict::Dict;
 #[cfg(feature = "bincode")]
 pub(crate) use fault::Fault;
 pub(crate) use fault::cut;
-pub use int::{Int, OutOfRange, ParseIntError};
+pub use int::{Int, NotAnInt, OutOfRange};
 pub use json::NotJson;
 pub use ser::to_value;
 pub use set::Set;

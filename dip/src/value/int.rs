@@ -39,15 +39,15 @@ impl std::error::Error for OutOfRange {}
 
 /// A text that is no [`Int`] in decimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParseIntError(());
+pub struct NotAnInt(());
 
-impl fmt::Display for ParseIntError {
+impl fmt::Display for NotAnInt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the text is no integer in decimal digits")
     }
 }
 
-impl std::error::Error for ParseIntError {}
+impl std::error::Error for NotAnInt {}
 
 impl Int {
     /// The value as an `i64`, when it fits.
@@ -160,10 +160,10 @@ conversions!(i8, i16, i32, i64, i128, u8, u16, u32, u64, u128, usize, isize);
 
 /// Decimal digits, with an optional sign.
 impl std::str::FromStr for Int {
-    type Err = ParseIntError;
+    type Err = NotAnInt;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self::from_big).map_err(|_| ParseIntError(()))
+        text.parse().map(Self::from_big).map_err(|_| NotAnInt(()))
     }
 }
 
