@@ -1,0 +1,128 @@
+//! What stands between a header and its body.
+
+use super::Malformed;
+
+/// The longest metadata of a frame, in bytes.
+pub(crate) const MAX_METADATA: usize = 1024;
+
+const TOTAL: u8 = 0x81;
+const PARENT: u8 = 0x82;
+const DEADLINE: u8 = 0x03;
+const MESSAGE_ID: u8 = 0x84;
+const TRACE: u8 = 0x05;
+
+/// A tag that must be understood has this bit.
+const CRITICAL: u8 = 0x80;
+
+/// A trace context of W3C: 16 bytes of trace id, 8 of span id, 1 of flags.
+pub(crate) type Trace = [u8; 25];
+
+/// What the first frame of a body says about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Metadata {
+    /// Bytes of the whole body; there when more frames follow.
+    pub(crate) total: Option<u64>,
+    /// The call of the other direction that this call serves.
+    pub(crate) parent: Option<u32>,
+    /// Milliseconds left, at least 1, counted from receipt.
+    pub(crate) deadline: Option<u32>,
+    pub(crate) message_id: Option<MessageId>,
+    pub(crate) trace: Option<Trace>,
+    /// A tag that had to be understood, and is not.
+    pub(crate) unsupported: Option<u8>,
+}
+
+/// The number of a message that may be sent again, and up to which all are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MessageId {
+    pub(crate) sequence: u64,
+    pub(crate) settled_below: u64,
+}
+
+impl Metadata {
+    /// # Errors
+    ///
+    /// On metadata that does not hold what its lengths say, on a tag that comes twice.
+    pub(crate) fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut metadata = Self::default();
+        let mut seen = [false; 256];
+        while !bytes.is_empty() {
+            let cut = Malformed("metadata that is cut");
+            let (&[tag, high, low], rest) = bytes.split_first_chunk::<3>().ok_or(cut)?;
+            let (value, rest) =
+                rest.split_at_checked(u16::from_be_bytes([high, low]).into()).ok_or(cut)?;
+            bytes = rest;
+            if std::mem::replace(&mut seen[usize::from(tag)], true) {
+                return Err(Malformed("metadata with a tag twice"));
+            }
+            metadata.read(tag, value)?;
+        }
+        Ok(metadata)
+    }
+
+    fn read(&mut self, tag: u8, value: &[u8]) -> Result<(), Malformed> {
+        match tag {
+            TOTAL => self.total = Some(u64::from_be_bytes(fixed(value)?)),
+            PARENT => self.parent = Some(u32::from_be_bytes(fixed(value)?)),
+            DEADLINE => match u32::from_be_bytes(fixed(value)?) {
+                0 => return Err(Malformed("a deadline of 0 ms")),
+                left => self.deadline = Some(left),
+            },
+            MESSAGE_ID => {
+                let bytes: [u8; 16] = fixed(value)?;
+                let [sequence, settled_below] = [0, 8].map(|at| {
+                    let mut half = [0; 8];
+                    half.copy_from_slice(&bytes[at..at + 8]);
+                    u64::from_be_bytes(half)
+                });
+                self.message_id = Some(MessageId { sequence, settled_below });
+            }
+            TRACE => self.trace = Some(fixed(value)?),
+            unknown if unknown & CRITICAL != 0 => self.unsupported = Some(unknown),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        if let Some(total) = self.total {
+            put(out, TOTAL, &total.to_be_bytes());
+        }
+        if let Some(parent) = self.parent {
+            put(out, PARENT, &parent.to_be_bytes());
+        }
+        if let Some(deadline) = self.deadline {
+            put(out, DEADLINE, &deadline.to_be_bytes());
+        }
+        if let Some(MessageId { sequence, settled_below }) = self.message_id {
+            let mut value = [0; 16];
+            value[..8].copy_from_slice(&sequence.to_be_bytes());
+            value[8..].copy_from_slice(&settled_below.to_be_bytes());
+            put(out, MESSAGE_ID, &value);
+        }
+        if let Some(trace) = &self.trace {
+            put(out, TRACE, trace);
+        }
+    }
+
+    /// Bytes that [`encode`](Self::encode) appends.
+    pub(crate) fn encoded_len(&self) -> u16 {
+        let field = |is_there: bool, len: u16| if is_there { 3 + len } else { 0 };
+        field(self.total.is_some(), 8)
+            + field(self.parent.is_some(), 4)
+            + field(self.deadline.is_some(), 4)
+            + field(self.message_id.is_some(), 16)
+            + field(self.trace.is_some(), 25)
+    }
+}
+
+fn put(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
+    out.push(tag);
+    // No value is longer than a trace context.
+    out.extend_from_slice(&[0, value.len() as u8]);
+    out.extend_from_slice(value);
+}
+
+fn fixed<const N: usize>(value: &[u8]) -> Result<[u8; N], Malformed> {
+    value.try_into().map_err(|_| Malformed("metadata with a value of the wrong length"))
+}
