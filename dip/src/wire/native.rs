@@ -13,9 +13,12 @@
 //! `01 00 0007 00000001 00000041 00000002 | 03 0004 000007d0 | 02 04`.
 
 mod bodies;
+pub(crate) mod code;
 mod metadata;
 
-pub(crate) use bodies::{Credit, CreditKind, End, Failure, Goaway};
+#[cfg(test)]
+pub(crate) use bodies::End;
+pub(crate) use bodies::{Credit, CreditKind, Failure, Goaway};
 pub(crate) use metadata::{MAX_METADATA, Metadata, Trace};
 
 /// Bytes in front of the metadata.

@@ -46,6 +46,7 @@ pub(crate) enum End<'a> {
     Failed(Failure<'a>),
 }
 
+#[cfg_attr(not(test), expect(dead_code, reason = "frozen with the wire; there are no streams yet"))]
 impl<'a> End<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         match body.split_first() {
@@ -108,7 +109,8 @@ impl Credit {
     }
 }
 
-/// The body of a GOAWAY: no more requests are taken. The reason is one of the codes of an ERROR, or 0.
+/// The body of a GOAWAY: no more requests are taken. The reason is one of the codes of an ERROR, or 0
+/// for the last word of a side: what it has not answered by then it has not handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Goaway<'a> {
     pub(crate) reason: u16,
