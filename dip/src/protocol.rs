@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 use crate::mtype::Mtype;
 use crate::reply::{Answer, OneReply};
+use crate::schema::Schema;
 
 /// A message: a type that travels under an [`Mtype`].
 ///
@@ -78,8 +79,8 @@ pub trait Protocol: Sized + Send + 'static {
 /// A [`Protocol`] whose reply is `()`: what [`Client::send`](crate::Client::send) takes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not only acknowledged: it has a reply",
-    label = "`send` is for messages that reply `()`",
-    note = "replies with a value need the native wire, which this version of dip does not speak yet"
+    label = "use `call` instead of `send`",
+    note = "`send` is for messages that reply `()`; `call` returns the reply"
 )]
 pub trait Acknowledged: Protocol<Reply = ()> {}
 
@@ -130,6 +131,7 @@ pub struct ProtocolEntry {
     pub(crate) builtin: bool,
     /// Decodes and drops: for built-in messages that nobody handles.
     pub(crate) check: fn(Body<'_>, &DecodeLimits) -> Result<(), DecodeError>,
+    pub(crate) schema: fn() -> Schema,
     /// Keeps the static that makes duplicates a link error alive wherever the entry is.
     #[expect(dead_code, reason = "it is there to be linked in")]
     pub(crate) claim: Option<&'static Claim>,
@@ -147,6 +149,7 @@ impl ProtocolEntry {
             replaces: false,
             builtin: false,
             check: |body, limits| M::decode(body, limits).map(drop),
+            schema: Schema::of::<M>,
             claim: None,
             at: Location::caller(),
         }

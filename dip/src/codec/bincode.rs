@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+use crate::schema::{SchemaError, SchemaRecorder};
 
 mod input;
 mod read;
@@ -41,6 +42,16 @@ mod write;
 #[derive(Debug)]
 pub enum Bincode {}
 
+impl Bincode {
+    /// Reads a value of a type that this side never writes.
+    pub(crate) fn read<T: DeserializeOwned>(
+        body: &[u8],
+        limits: &DecodeLimits,
+    ) -> Result<T, DecodeError> {
+        read::value(body, limits)
+    }
+}
+
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
@@ -49,6 +60,11 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
         read::value(&body, limits)
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("bincode")?;
+        record.types::<T>()
     }
 }
 

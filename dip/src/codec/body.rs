@@ -1,12 +1,11 @@
-//! The bytes of one message, to read from and to append to.
+//! The bytes of one message, to read from.
 
 use std::fmt;
-use std::io;
 use std::ops::Deref;
 
 use bytes::Bytes;
 
-use super::{DecodeError, EncodeError};
+use super::DecodeError;
 
 /// The received bytes of one message, read from the front.
 pub struct Body<'a>(Source<'a>);
@@ -99,104 +98,6 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
-/// A body under construction: an append-only view of an output buffer that knows its limit.
-///
-/// Bytes past the limit are counted, not kept; the message is then refused with an error that names
-/// its size and the limit.
-pub struct BodyMut<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
-    limit: usize,
-    /// Bytes that did not fit.
-    excess: usize,
-}
-
-impl<'a> BodyMut<'a> {
-    /// A body of at most `limit` bytes, appended to `out`.
-    pub fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
-        let start = out.len();
-        Self { out, start, limit, excess: 0 }
-    }
-
-    /// Appends bytes.
-    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        if self.excess == 0 && bytes.len() <= self.limit - (self.out.len() - self.start) {
-            self.out.extend_from_slice(bytes);
-        } else {
-            self.excess = self.excess.saturating_add(bytes.len());
-        }
-    }
-
-    /// Appends bytes that the caller can give away.
-    #[expect(clippy::needless_pass_by_value, reason = "the buffer may keep large ones uncopied")]
-    pub fn put_bytes(&mut self, bytes: Bytes) {
-        self.extend_from_slice(&bytes);
-    }
-
-    /// Bytes appended so far, those past the limit included.
-    pub fn len(&self) -> usize {
-        self.out.len() - self.start + self.excess
-    }
-
-    /// Whether nothing was appended yet.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Appends what `write` appends, behind its length (a big-endian `u32`).
-    ///
-    /// # Errors
-    ///
-    /// Those of `write`, and a part longer than a `u32` can say.
-    pub fn prefixed(
-        &mut self,
-        write: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        self.extend_from_slice(&[0; 4]);
-        let (at, before) = (self.out.len(), self.len());
-        write(self)?;
-        let len = u32::try_from(self.len() - before)
-            .map_err(|_| EncodeError::new("a part is longer than 4 GiB"))?;
-        if self.excess == 0 {
-            self.out[at - 4..at].copy_from_slice(&len.to_be_bytes());
-        }
-        Ok(())
-    }
-
-    /// Ends the body.
-    ///
-    /// # Errors
-    ///
-    /// When it is over its limit.
-    pub fn finish(self) -> Result<(), EncodeError> {
-        let (len, limit) = (self.len(), self.limit);
-        if self.excess == 0 {
-            return Ok(());
-        }
-        Err(EncodeError::named(
-            "ValueError",
-            format!("the body has {len} bytes, the limit is {limit}"),
-        ))
-    }
-}
-
-impl io::Write for BodyMut<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl fmt::Debug for BodyMut<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BodyMut({} of at most {} bytes)", self.len(), self.limit)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,28 +119,5 @@ mod tests {
         let bytes = Bytes::from(vec![7; 100]);
         let at = bytes.as_ptr();
         assert_eq!(Body::from(bytes).into_bytes().as_ptr(), at);
-    }
-
-    #[test]
-    fn a_part_is_prefixed_by_its_length() {
-        let mut out = vec![9];
-        let mut body = BodyMut::new(&mut out, 100);
-        body.prefixed(|part| {
-            part.extend_from_slice(b"hi");
-            Ok(())
-        })
-        .unwrap();
-        body.finish().unwrap();
-        assert_eq!(out, b"\x09\0\0\0\x02hi");
-    }
-
-    #[test]
-    fn a_body_over_its_limit_is_refused_with_both_sizes() {
-        let mut out = Vec::new();
-        let mut body = BodyMut::new(&mut out, 4);
-        body.extend_from_slice(b"abcde");
-        body.extend_from_slice(b"f");
-        assert_eq!(body.finish().unwrap_err().text(), "the body has 6 bytes, the limit is 4");
-        assert!(out.is_empty());
     }
 }

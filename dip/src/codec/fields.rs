@@ -7,6 +7,7 @@
 //! Worked example, `Header { header: "job 42" }`: `0000 00000006 6a6f62203432`.
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, utf8};
+use crate::schema::{SchemaError, SchemaRecorder};
 
 /// A struct of `Option<String>` fields: those that are `Some`, each behind its position, in the order
 /// they are declared.
@@ -77,12 +78,7 @@ impl<T: Record> Codec<T> for Fields {
     }
 
     fn decode(mut body: Body<'_>, _: &DecodeLimits) -> Result<T, DecodeError> {
-        // How many fields there are is known only by making a record of none.
-        let mut count = 0;
-        T::from_fields(&mut || {
-            count += 1;
-            None
-        });
+        let count = count::<T>();
         let mut fields: Vec<Option<String>> = vec![None; count];
         while !body.is_empty() {
             let index = u16::from_be_bytes(body.read_array().map_err(|_| DecodeError::unpack(2))?);
@@ -96,4 +92,19 @@ impl<T: Record> Codec<T> for Fields {
         let mut fields = fields.into_iter();
         Ok(T::from_fields(&mut || fields.next().flatten()))
     }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("fields")?;
+        record.name(&count::<T>().to_string())
+    }
+}
+
+/// How many fields there are is known only by making a record of none.
+fn count<T: Record>() -> usize {
+    let mut count = 0;
+    T::from_fields(&mut || {
+        count += 1;
+        None
+    });
+    count
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, utf8};
+use crate::schema::{SchemaError, SchemaRecorder};
 use crate::value::{from_value, to_value};
 
 mod read;
@@ -45,6 +46,11 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Json {
         let (value, size) = read::value(utf8::text(&body)?, limits.decoded_size)?;
         limits.spend(size);
         from_value(value)
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("json")?;
+        record.names::<T>()
     }
 }
 

@@ -9,6 +9,7 @@
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype};
 use crate::mtype::Mtype;
 use crate::protocol::Protocol;
+use crate::schema::{SchemaError, SchemaRecorder};
 
 /// A newtype over `Vec<T>` of messages with a byte as mtype: their frames, one after the other.
 #[derive(Debug)]
@@ -23,6 +24,10 @@ impl<L: Newtype<Inner = Vec<T>>, T: Protocol> Codec<L> for List {
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
         decode_elements(element_mtype::<T>(), T::decode, body, limits).map(L::wrap)
     }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record_elements(element_mtype::<T>(), T::Codec::schema, record)
+    }
 }
 
 /// Only byte types fit the one byte in front of an element.
@@ -33,6 +38,16 @@ fn element_mtype<T: Protocol>() -> u8 {
             None => panic!("the elements of a list have a byte as mtype, not a name"),
         }
     }
+}
+
+pub(crate) fn record_elements(
+    mtype: u8,
+    element: fn(&mut SchemaRecorder) -> Result<(), SchemaError>,
+    record: &mut SchemaRecorder,
+) -> Result<(), SchemaError> {
+    record.name("list")?;
+    record.name(&format!("0x{mtype:02x}"))?;
+    record.nested(element)
 }
 
 pub(crate) fn encode_elements<T>(

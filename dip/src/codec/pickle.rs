@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+use crate::schema::{SchemaError, SchemaRecorder};
 use crate::value::{from_value, to_value};
 
 mod call;
@@ -67,6 +68,11 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Pickle {
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
         from_value(read::read(&body, limits)?)
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("pickle")?;
+        record.names::<T>()
     }
 }
 

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype};
+use crate::schema::{SchemaError, SchemaRecorder};
 
 /// A newtype over [`Bytes`]: its bytes.
 #[derive(Debug)]
@@ -40,5 +41,9 @@ impl<T: Newtype<Inner = Bytes>> Codec<T> for Raw {
 
     fn decode(body: Body<'_>, _: &DecodeLimits) -> Result<T, DecodeError> {
         Ok(T::wrap(body.into_bytes()))
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("raw")
     }
 }

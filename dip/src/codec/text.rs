@@ -1,6 +1,7 @@
 //! UTF-8 text, nothing around it.
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError, Newtype, utf8};
+use crate::schema::{SchemaError, SchemaRecorder};
 
 /// A newtype over `String`: its text, as UTF-8.
 #[derive(Debug)]
@@ -38,5 +39,9 @@ impl<T: Newtype<Inner = String>> Codec<T> for Text {
 
     fn decode(body: Body<'_>, _: &DecodeLimits) -> Result<T, DecodeError> {
         utf8::text(&body).map(|text| T::wrap(text.to_owned()))
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("text")
     }
 }

@@ -1,6 +1,7 @@
 //! Nothing at all.
 
 use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+use crate::schema::{SchemaError, SchemaRecorder};
 
 /// The codec of `()`: the empty body.
 #[derive(Debug)]
@@ -14,5 +15,9 @@ impl Codec<()> for Unit {
 
     fn decode(body: Body<'_>, _: &DecodeLimits) -> Result<(), DecodeError> {
         body.finish()
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name("unit")
     }
 }

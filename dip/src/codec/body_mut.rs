@@ -1,0 +1,290 @@
+//! The bytes of one message, to append to.
+
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+
+use super::EncodeError;
+
+/// A body under construction: an append-only view of an output buffer that knows its limit.
+///
+/// Bytes past the limit are counted, not kept; the message is then refused with an error that names
+/// its size and the limit.
+pub struct BodyMut<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    limit: usize,
+    /// Bytes that did not fit.
+    excess: usize,
+    /// Whoever made the body takes it out by [`into_encoded`](Self::into_encoded).
+    shares: bool,
+    /// All there is, while nothing is appended behind it.
+    shared: Option<Bytes>,
+}
+
+/// Where a body is that was made by [`BodyMut::sharing`].
+pub(crate) enum Encoded {
+    /// Behind what was in the vector.
+    Copied,
+    /// It was handed over in one piece; nothing was added to the vector.
+    Shared(Bytes),
+}
+
+impl Encoded {
+    /// The body, where nothing else was in the vector.
+    pub(crate) fn into_bytes(self, out: Vec<u8>) -> Bytes {
+        match self {
+            Self::Copied => out.into(),
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+/// From this length on a body that is handed over is not copied.
+const SHARED: usize = 16 << 10;
+
+impl<'a> BodyMut<'a> {
+    /// A body of at most `limit` bytes, appended to `out`.
+    pub fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
+        let start = out.len();
+        Self { out, start, limit, excess: 0, shares: false, shared: None }
+    }
+
+    /// A body of at most `limit` bytes, appended to `out` or kept as the bytes that it consists of.
+    pub(crate) fn sharing(out: &'a mut Vec<u8>, limit: usize) -> Self {
+        Self { shares: true, ..Self::new(out, limit) }
+    }
+
+    /// Appends bytes.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.copy_shared();
+        }
+        if self.excess == 0 && bytes.len() <= self.limit - self.kept() {
+            self.out.extend_from_slice(bytes);
+        } else {
+            self.excess = self.excess.saturating_add(bytes.len());
+        }
+    }
+
+    /// Appends bytes that the caller can give away: a large body that is nothing else is sent
+    /// without a copy.
+    pub fn put_bytes(&mut self, bytes: Bytes) {
+        if self.shares && self.is_empty() && (SHARED..=self.limit).contains(&bytes.len()) {
+            self.shared = Some(bytes);
+        } else {
+            self.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Bytes appended so far, those past the limit included.
+    pub fn len(&self) -> usize {
+        self.kept() + self.excess
+    }
+
+    fn kept(&self) -> usize {
+        self.out.len() - self.start + self.shared.as_ref().map_or(0, Bytes::len)
+    }
+
+    /// Whether nothing was appended yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends what `write` appends, behind its length (a big-endian `u32`).
+    ///
+    /// # Errors
+    ///
+    /// Those of `write`, and a part longer than a `u32` can say.
+    pub fn prefixed(
+        &mut self,
+        write: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.extend_from_slice(&[0; 4]);
+        let (at, before) = (self.out.len(), self.len());
+        write(self)?;
+        let len = u32::try_from(self.len() - before)
+            .map_err(|_| EncodeError::new("a part is longer than 4 GiB"))?;
+        if self.excess == 0 {
+            self.out[at - 4..at].copy_from_slice(&len.to_be_bytes());
+        }
+        Ok(())
+    }
+
+    /// Ends the body.
+    ///
+    /// # Errors
+    ///
+    /// When it is over its limit.
+    pub fn finish(mut self) -> Result<(), EncodeError> {
+        self.copy_shared();
+        self.check()
+    }
+
+    /// Ends the body, and says where it is.
+    pub(crate) fn into_encoded(self) -> Result<Encoded, EncodeError> {
+        self.check()?;
+        Ok(self.shared.map_or(Encoded::Copied, Encoded::Shared))
+    }
+
+    fn copy_shared(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.out.extend_from_slice(&shared);
+        }
+    }
+
+    fn check(&self) -> Result<(), EncodeError> {
+        let (len, limit) = (self.len(), self.limit);
+        if self.excess == 0 {
+            return Ok(());
+        }
+        Err(EncodeError::named(
+            "ValueError",
+            format!("the body has {len} bytes, the limit is {limit}"),
+        ))
+    }
+}
+
+impl io::Write for BodyMut<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for BodyMut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BodyMut({} of at most {} bytes)", self.len(), self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_part_is_prefixed_by_its_length() {
+        let mut out = vec![9];
+        let mut body = BodyMut::new(&mut out, 100);
+        body.prefixed(|part| {
+            part.extend_from_slice(b"hi");
+            Ok(())
+        })
+        .unwrap();
+        body.finish().unwrap();
+        assert_eq!(out, b"\x09\0\0\0\x02hi");
+    }
+
+    #[test]
+    fn a_body_over_its_limit_is_refused_with_both_sizes() {
+        let mut out = Vec::new();
+        let mut body = BodyMut::new(&mut out, 4);
+        body.extend_from_slice(b"abcde");
+        body.extend_from_slice(b"f");
+        assert_eq!(body.finish().unwrap_err().text(), "the body has 6 bytes, the limit is 4");
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_large_body_that_is_handed_over_is_not_copied() {
+        let bytes = Bytes::from(vec![7; SHARED]);
+        let mut out = vec![1];
+        let mut body = BodyMut::sharing(&mut out, SHARED);
+        body.put_bytes(bytes.clone());
+        body.extend_from_slice(b"");
+        let Ok(Encoded::Shared(shared)) = body.into_encoded() else { panic!("it was copied") };
+        assert_eq!((shared.as_ptr(), out), (bytes.as_ptr(), vec![1]));
+    }
+
+    #[test]
+    fn a_body_that_only_a_vector_can_hold_is_copied() {
+        let large = Bytes::from(vec![7; SHARED]);
+        let small = large.slice(1..);
+        let encoded = |append: &dyn Fn(&mut BodyMut<'_>)| {
+            let mut out = Vec::new();
+            let mut body = BodyMut::sharing(&mut out, 1 << 20);
+            append(&mut body);
+            matches!(body.into_encoded(), Ok(Encoded::Copied)).then_some(out.len())
+        };
+        assert_eq!(encoded(&|body| body.put_bytes(small.clone())), Some(SHARED - 1));
+        let second = |body: &mut BodyMut<'_>| {
+            body.put_bytes(large.clone());
+            body.put_bytes(large.clone());
+        };
+        assert_eq!(encoded(&second), Some(2 * SHARED));
+    }
+
+    #[test]
+    fn a_body_made_of_a_vector_is_in_it_also_before_its_end() {
+        let mut out = Vec::new();
+        BodyMut::new(&mut out, 1 << 20).put_bytes(vec![7; SHARED].into());
+        assert_eq!(out.len(), SHARED);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Append {
+        Slice(Vec<u8>),
+        Bytes(Vec<u8>),
+        Prefixed(Vec<u8>),
+    }
+
+    fn append() -> impl Strategy<Value = Append> {
+        let bytes = || {
+            let len = prop_oneof![Just(0), 1..9_usize, SHARED - 1..SHARED + 2];
+            (len, any::<u8>()).prop_map(|(len, byte)| vec![byte; len])
+        };
+        prop_oneof![
+            bytes().prop_map(Append::Slice),
+            bytes().prop_map(Append::Bytes),
+            bytes().prop_map(Append::Prefixed),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_sequence_of_appends_gives_the_bytes_that_a_vector_has(
+            appends in proptest::collection::vec(append(), 0..6),
+            finished: bool,
+            limit in prop_oneof![0..4 * SHARED, Just(usize::MAX)],
+        ) {
+            let mut expected = Vec::new();
+            let mut out = Vec::new();
+            let mut body = BodyMut::sharing(&mut out, limit);
+            for append in appends {
+                match append {
+                    Append::Slice(bytes) => {
+                        expected.extend_from_slice(&bytes);
+                        body.extend_from_slice(&bytes);
+                    }
+                    Append::Bytes(bytes) => {
+                        expected.extend_from_slice(&bytes);
+                        body.put_bytes(bytes.into());
+                    }
+                    Append::Prefixed(bytes) => {
+                        expected.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+                        expected.extend_from_slice(&bytes);
+                        body.prefixed(|part| {
+                            part.put_bytes(bytes.into());
+                            Ok(())
+                        })
+                        .unwrap();
+                    }
+                }
+                prop_assert_eq!(body.len(), expected.len());
+            }
+            let encoded =
+                if finished { body.finish().map(|()| Encoded::Copied) } else { body.into_encoded() };
+            match encoded {
+                Ok(encoded) => prop_assert_eq!(encoded.into_bytes(out), expected),
+                Err(_) => prop_assert!(expected.len() > limit),
+            }
+        }
+    }
+}
