@@ -1,4 +1,5 @@
-//! Sockets: where a server listens, who may connect, and the stream between two processes.
+//! Sockets: where a server listens, who may connect, and the stream between two processes; in memory
+//! and over streams that others have opened, too.
 //!
 //! These are the only files that know the operating system. In the order data passes: an [`Address`]
 //! is bound by a `Listener` or reached by `connect`; both give a `Stream` of bytes together with the
@@ -15,11 +16,16 @@
 mod access;
 mod address;
 mod bind;
+mod blocking;
 mod connect;
 mod credentials;
+mod foreign;
+mod inherit;
 mod listener;
 mod lock;
+mod memory;
 mod stream;
+mod systemd;
 mod tcp;
 mod unix;
 
@@ -31,7 +37,11 @@ pub(crate) use access::Refusal;
 pub use address::{Address, AddressError};
 pub use bind::BindError;
 pub(crate) use bind::Options;
+pub(crate) use blocking::{Ready, Socket};
 pub(crate) use connect::connect;
 pub use connect::{Absence, ConnectError};
+pub(crate) use credentials::Credentials;
+pub use inherit::InheritError;
 pub(crate) use listener::Listener;
+pub use memory::{Duplex, pair};
 pub(crate) use stream::Stream;

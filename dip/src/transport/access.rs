@@ -89,6 +89,14 @@ impl Access {
         if asked.await.unwrap_or(false) { Ok(()) } else { Err(self.refusal(&peer)) }
     }
 
+    /// The same on a thread that may wait for the database.
+    pub(super) fn admit_blocking(&self, peer: &Credentials) -> Result<(), Refusal> {
+        match self.by_ids(peer).unwrap_or_else(|| self.by_database(peer)) {
+            true => Ok(()),
+            false => Err(self.refusal(peer)),
+        }
+    }
+
     /// What the credentials alone say, or `None` when the user database has to be asked.
     fn by_ids(&self, peer: &Credentials) -> Option<bool> {
         match &self.0 {
@@ -190,10 +198,7 @@ mod tests {
     }
 
     fn check(access: &Access, peer: &Credentials) -> Result<(), Refusal> {
-        match access.by_ids(peer).unwrap_or_else(|| access.by_database(peer)) {
-            true => Ok(()),
-            false => Err(access.refusal(peer)),
-        }
+        access.admit_blocking(peer)
     }
 
     fn stranger() -> u32 {

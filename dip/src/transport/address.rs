@@ -3,17 +3,39 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where a server listens: the path of a Unix socket, or a TCP port of this machine.
+/// Where a server listens: the path of a Unix socket, a TCP port of this machine, a name within this
+/// process, or sockets that the process was started with.
 ///
 /// | written | means |
 /// |---|---|
 /// | `/tmp/run.sock`, `run.sock`, `unix:PATH` | a Unix socket; at most 107 bytes, checked when it is used |
 /// | `tcp:HOST:PORT`, `tcp:[::1]:PORT` | TCP; `localhost` listens on both `127.0.0.1` and `::1`; port 0 takes a free one |
+/// | `mem:NAME` | memory, within this process, for tests; at most 107 bytes |
+/// | `fd:N` | the inherited descriptor `N`: for a server a socket that listens, for a client one that is connected |
+/// | `systemd:` | for a server: all sockets that systemd has passed |
+/// | `systemd:NAME` | those with this `FileDescriptorName=` |
 ///
 /// Text before a colon (`name:rest`) is never taken for a path: write `./name:rest` for such a file.
+///
+/// # Inherited sockets
+///
+/// They are stream sockets, of Unix or of TCP on a loopback address, and the same rules hold as for
+/// those that dip opens: [`Access`](crate::Access) decides by the credentials of the peer, and a
+/// server on TCP must say `insecure_no_auth = true`. A Unix socket keeps the mode it has, and its
+/// path stays when the server stops.
+///
+/// A number is taken once, for good: the socket is closed on `exec` from then on and does not block,
+/// and the number is closed (0, 1 and 2 become `/dev/null`). What is refused is left as it is. On Linux,
+/// a descriptor that is closed on `exec` is refused: this process has opened it itself. A client has one connection on
+/// `fd:N`, whatever the size of its pool, and cannot renew it.
+///
+/// systemd's are described by `$LISTEN_PID`, `$LISTEN_FDS` and `$LISTEN_FDNAMES`
+/// ([sd_listen_fds(3)](https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html));
+/// the socket unit says `Accept=no`. The variables are left as they are.
 ///
 /// ```
 /// use dip::Address;
@@ -35,6 +57,15 @@ pub enum Address {
         /// The port; 0 lets a listener take a free one.
         port: u16,
     },
+    /// A name within this process, free for the next listener when the one that has it is dropped.
+    Memory(String),
+    /// The number of an inherited descriptor.
+    Fd(RawFd),
+    /// Sockets that systemd has passed.
+    Systemd {
+        /// What they are called; `None` stands for all.
+        name: Option<String>,
+    },
 }
 
 /// Why a text is not an [`Address`]. Its `Display` says what is accepted.
@@ -48,7 +79,7 @@ pub struct AddressError {
 enum Reason {
     Empty,
     Nul,
-    NotYet(&'static str),
+    NotYet,
     Abstract,
     UnknownPrefix,
     NoTcp,
@@ -56,10 +87,12 @@ enum Reason {
     Port,
     Host,
     Ipv6,
+    Name,
+    Descriptor,
 }
 
-/// Prefixes that are reserved for what dip is going to speak.
-const LATER: [&str; 3] = ["mem:", "fd:", "nats:"];
+/// The longest name of a `mem:` address, in bytes.
+const NAME_LIMIT: usize = 107;
 
 impl FromStr for Address {
     type Err = AddressError;
@@ -79,8 +112,23 @@ fn parse(text: &str) -> Result<Address, Reason> {
     if let Some(rest) = text.strip_prefix("tcp:") {
         return parse_tcp(rest);
     }
-    if let Some(prefix) = LATER.into_iter().find(|prefix| text.starts_with(prefix)) {
-        return Err(Reason::NotYet(prefix));
+    if let Some(name) = text.strip_prefix("mem:") {
+        return match name.len() {
+            1..=NAME_LIMIT => Ok(Address::Memory(name.to_owned())),
+            _ => Err(Reason::Name),
+        };
+    }
+    if let Some(number) = text.strip_prefix("fd:") {
+        let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+        let fd = number.parse().ok().filter(|_| digits);
+        return fd.map(Address::Fd).ok_or(Reason::Descriptor);
+    }
+    if let Some(name) = text.strip_prefix("systemd:") {
+        let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+        return Ok(Address::Systemd { name });
+    }
+    if text.starts_with("nats:") {
+        return Err(Reason::NotYet);
     }
     let path = match text.strip_prefix("unix:") {
         Some(path) => path,
@@ -117,6 +165,13 @@ fn parse_tcp(rest: &str) -> Result<Address, Reason> {
     }
     let port = port.parse().map_err(|_| Reason::Port)?;
     Ok(Address::Tcp { host: host.to_owned(), port })
+}
+
+impl Address {
+    /// Whether a client can have one connection only.
+    pub(crate) fn is_one_connection(&self) -> bool {
+        matches!(self, Self::Fd(_))
+    }
 }
 
 impl From<&Path> for Address {
@@ -161,7 +216,8 @@ impl TryFrom<&String> for Address {
     }
 }
 
-/// What [`Address`] parses back, unless the path is not UTF-8.
+/// What [`Address`] parses back, unless the path is not UTF-8, or a name or a number could not have
+/// been written.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -174,6 +230,9 @@ impl fmt::Display for Address {
                 }
                 f.write_str(&text)
             }
+            Self::Memory(name) => write!(f, "mem:{name}"),
+            Self::Fd(fd) => write!(f, "fd:{fd}"),
+            Self::Systemd { name } => write!(f, "systemd:{}", name.as_deref().unwrap_or_default()),
         }
     }
 }
@@ -198,7 +257,7 @@ impl fmt::Display for AddressError {
         match self.reason {
             Reason::Empty => f.write_str("there is no path"),
             Reason::Nul => f.write_str("it contains a NUL byte"),
-            Reason::NotYet(prefix) => write!(f, "`{prefix}` is not yet supported"),
+            Reason::NotYet => f.write_str("`nats:` is not yet supported"),
             Reason::Abstract => f.write_str(
                 "abstract socket names are not yet supported; write `./@NAME` for a file",
             ),
@@ -213,8 +272,13 @@ impl fmt::Display for AddressError {
             Reason::Port => f.write_str("the port must be a number from 0 to 65535"),
             Reason::Host => f.write_str("the host must be a name or an IP address"),
             Reason::Ipv6 => f.write_str("an IPv6 address must stand in brackets, as in `[::1]`"),
+            Reason::Name => write!(f, "the name must have 1 to {NAME_LIMIT} bytes"),
+            Reason::Descriptor => f.write_str("the descriptor must be a number, as in `fd:3`"),
         }?;
-        f.write_str("; accepted are PATH, unix:PATH and tcp:HOST:PORT")
+        f.write_str(
+            "; accepted are PATH, unix:PATH, tcp:HOST:PORT, mem:NAME, fd:N, systemd: and \
+             systemd:NAME",
+        )
     }
 }
 
@@ -268,9 +332,16 @@ mod tests {
 
     #[test]
     fn display_is_parsed_back() {
-        for address in
-            [unix("/tmp/run.sock"), unix("relative.sock"), tcp("localhost", 1), tcp("::1", 1)]
-        {
+        for address in [
+            unix("/tmp/run.sock"),
+            unix("relative.sock"),
+            tcp("localhost", 1),
+            tcp("::1", 1),
+            Address::Memory("a:b".into()),
+            Address::Fd(3),
+            Address::Systemd { name: None },
+            Address::Systemd { name: Some("jobs.socket".into()) },
+        ] {
             assert_eq!(address.to_string().parse(), Ok(address));
         }
         for odd in ["a:b", "@name", "tcp:x:1"] {
@@ -279,12 +350,32 @@ mod tests {
     }
 
     #[test]
+    fn memory_and_inherited_sockets_have_prefixes() {
+        let named = |name: Option<&str>| Address::Systemd { name: name.map(str::to_owned) };
+        let longest = "x".repeat(107);
+        for (text, address) in [
+            ("mem:jobs", Address::Memory("jobs".into())),
+            (&*format!("mem:{longest}"), Address::Memory(longest)),
+            ("fd:0", Address::Fd(0)),
+            ("fd:17", Address::Fd(17)),
+            ("systemd:", named(None)),
+            ("systemd:jobs", named(Some("jobs"))),
+        ] {
+            assert_eq!(text.parse(), Ok(address), "{text}");
+        }
+    }
+
+    #[test]
     fn errors_say_what_is_wrong_and_what_is_accepted() {
         for (text, says) in [
             ("", "there is no path"),
             ("unix:", "there is no path"),
-            ("mem:jobs", "`mem:` is not yet supported"),
-            ("fd:3", "`fd:` is not yet supported"),
+            ("mem:", "the name must have 1 to 107 bytes"),
+            (&*format!("mem:{}", "x".repeat(108)), "the name must have 1 to 107 bytes"),
+            ("fd:", "the descriptor must be a number"),
+            ("fd:-1", "the descriptor must be a number"),
+            ("fd:+3", "the descriptor must be a number"),
+            ("fd:2147483648", "the descriptor must be a number"),
             ("nats://host", "`nats:` is not yet supported"),
             ("@name", "abstract"),
             ("\0name", "abstract"),
@@ -304,7 +395,8 @@ mod tests {
         ] {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.contains(says), "{text:?}: {error}");
-            assert!(error.ends_with("; accepted are PATH, unix:PATH and tcp:HOST:PORT"), "{error}");
+            let accepted = "; accepted are PATH, unix:PATH, tcp:HOST:PORT, mem:NAME, fd:N, ";
+            assert!(error.contains(accepted), "{error}");
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::Access;
 use super::address::Address;
+use super::inherit::InheritError;
 
 /// What a server says about the address it binds, beside the address itself.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +61,13 @@ pub enum BindError {
         /// The address.
         address: Address,
     },
+    /// A listener of this process has the name of a `mem:` address already.
+    NameInUse {
+        /// The name.
+        name: String,
+    },
+    /// A socket cannot be taken over from the parent process or systemd.
+    Inherit(InheritError),
     /// Something that is not a socket is in the way.
     NotASocket {
         /// The path of the socket.
@@ -115,6 +123,12 @@ impl BindError {
     }
 }
 
+impl From<InheritError> for BindError {
+    fn from(error: InheritError) -> Self {
+        Self::Inherit(error)
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -154,6 +168,12 @@ impl fmt::Display for BindError {
                 "a server listens on {:?} already; stop it or choose another port",
                 address.to_string()
             ),
+            Self::NameInUse { name } => write!(
+                f,
+                "a listener of this process has the name {name:?} already; stop it or choose \
+                 another name"
+            ),
+            Self::Inherit(error) => error.fmt(f),
             Self::NotASocket { path, directory: true } => {
                 write!(
                     f,
@@ -200,6 +220,7 @@ impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
+            Self::Inherit(error) => error.source(),
             _ => None,
         }
     }

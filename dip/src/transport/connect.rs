@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,13 +15,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::access::Access;
 use super::address::Address;
 use super::credentials::own_uid;
+use super::inherit::{self, Connected, InheritError};
+use super::memory;
 use super::stream::Stream;
 use super::tcp::{Unusable, resolve};
 use super::unix::PATH_LIMIT;
 
 /// Connects to the server at `address`, by `deadline`.
 ///
-/// On a Unix socket the server must be of this process's user, root's, or one that `access` admits:
+/// On a Unix socket, inherited or not, the server must be of this process's user, root's, or one that `access` admits:
 /// otherwise anybody who came first to a path in a shared directory could pose as the server.
 ///
 /// A full backlog is waited out: Linux reports it as `EAGAIN`, and the attempt is made again after
@@ -43,6 +46,9 @@ pub(crate) async fn connect(
         match address {
             Address::Unix(path) => connect_unix(address, path, access).await,
             Address::Tcp { host, port } => connect_tcp(address, host, *port).await,
+            Address::Memory(name) => memory::connect(address, name).await,
+            Address::Fd(fd) => take_connected(address, *fd, access).await,
+            Address::Systemd { .. } => Err(ConnectError::ListensOnly { address: address.clone() }),
         }
     };
     timeout_at(deadline, attempt)
@@ -78,6 +84,14 @@ async fn connect_unix(
         }
     };
     let stream = Stream::unix(socket).map_err(|error| ConnectError::of(address, error))?;
+    trust_server(stream, address, access).await
+}
+
+async fn trust_server(
+    stream: Stream,
+    address: &Address,
+    access: &Access,
+) -> Result<Stream, ConnectError> {
     if let Some(server) = stream.credentials()
         && server.uid != 0
         && access.admit(Some(server)).await.is_err()
@@ -89,7 +103,7 @@ async fn connect_unix(
 }
 
 /// Whether what is at the path, links followed, is no socket.
-fn is_something_else(path: &Path) -> bool {
+pub(super) fn is_something_else(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
 }
 
@@ -122,6 +136,31 @@ async fn connect_one(server: SocketAddr) -> io::Result<Stream> {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Stream::tcp(socket)
+}
+
+/// The connection that the parent process has left under this number.
+async fn take_connected(
+    address: &Address,
+    fd: RawFd,
+    access: &Access,
+) -> Result<Stream, ConnectError> {
+    let failed = |error| ConnectError::of(address, error);
+    let stream = match inherited(address, fd)? {
+        Connected::Unix(socket) => UnixStream::from_std(socket).and_then(Stream::unix),
+        Connected::Tcp(socket, _) => TcpStream::from_std(socket).and_then(Stream::tcp),
+    };
+    trust_server(stream.map_err(failed)?, address, access).await
+}
+
+/// The socket that the parent process has left under this number, on this machine.
+pub(super) fn inherited(address: &Address, fd: RawFd) -> Result<Connected, ConnectError> {
+    let taken = inherit::take(&[fd], |fd, socket| match inherit::connected(fd, socket)? {
+        Connected::Tcp(_, ip) if !ip.to_canonical().is_loopback() => {
+            Err(ConnectError::NotLoopback { address: address.clone(), ip })
+        }
+        connected => Ok(connected),
+    })?;
+    taken.into_iter().next().ok_or_else(|| InheritError::NotInherited { fd }.into())
 }
 
 /// Why there is no connection to a server.
@@ -170,6 +209,18 @@ pub enum ConnectError {
         /// What its host stands for.
         ip: IpAddr,
     },
+    /// The connection cannot be taken over from the parent process.
+    Inherit(InheritError),
+    /// Only servers take this kind of address.
+    ListensOnly {
+        /// The address.
+        address: Address,
+    },
+    /// What is in memory is reached by the async client only.
+    NeedsRuntime {
+        /// The address.
+        address: Address,
+    },
     /// No connection came about by the deadline.
     TimedOut {
         /// The address.
@@ -200,7 +251,7 @@ impl ConnectError {
         matches!(self, Self::NoServer { .. } | Self::TimedOut { .. } | Self::Io { .. })
     }
 
-    fn of(address: &Address, source: io::Error) -> Self {
+    pub(super) fn of(address: &Address, source: io::Error) -> Self {
         let address = address.clone();
         match source.kind() {
             io::ErrorKind::NotFound => Self::NoServer { address, absence: Absence::Missing },
@@ -210,6 +261,12 @@ impl ConnectError {
             io::ErrorKind::PermissionDenied => Self::Denied { address, ours: own_uid() },
             _ => Self::Io { address, source },
         }
+    }
+}
+
+impl From<InheritError> for ConnectError {
+    fn from(error: InheritError) -> Self {
+        Self::Inherit(error)
     }
 }
 
@@ -251,6 +308,19 @@ impl fmt::Display for ConnectError {
                  connect to tcp:localhost:PORT",
                 address.to_string()
             ),
+            Self::Inherit(error) => error.fmt(f),
+            Self::ListensOnly { address } => write!(
+                f,
+                "{:?} is an address for servers; connect to the path or the port that its sockets \
+                 are bound to",
+                address.to_string()
+            ),
+            Self::NeedsRuntime { address } => write!(
+                f,
+                "{:?} is in memory, which only `dip::Client` reaches; give the blocking client a \
+                 path or a port",
+                address.to_string()
+            ),
             Self::TimedOut { address } => write!(
                 f,
                 "the server at {:?} did not take the connection in time; \
@@ -269,6 +339,7 @@ impl std::error::Error for ConnectError {
         match self {
             // What it says itself is part of the text above.
             Self::Io { source, .. } => source.source(),
+            Self::Inherit(error) => error.source(),
             _ => None,
         }
     }

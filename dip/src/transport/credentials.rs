@@ -2,7 +2,10 @@
 
 use std::io;
 use std::num::NonZeroU32;
+use std::os::fd::AsFd;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use tokio::net::UnixStream;
 
 /// Who is at the other end of a Unix socket, as the kernel says.
@@ -22,10 +25,31 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// Those of this process.
+    pub(super) fn own() -> Self {
+        let gid = rustix::process::getegid().as_raw();
+        Self { uid: own_uid(), gid, pid: NonZeroU32::new(std::process::id()) }
+    }
+
     pub(super) fn of_peer(stream: &UnixStream) -> io::Result<Self> {
         let peer = stream.peer_cred()?;
         let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(NonZeroU32::new);
         Ok(Self { uid: peer.uid(), gid: peer.gid(), pid })
+    }
+
+    /// The same of a socket that no runtime knows.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn of_socket(socket: impl AsFd) -> io::Result<Self> {
+        let peer = getsockopt(&socket, PeerCredentials)?;
+        let pid = u32::try_from(peer.pid()).ok().and_then(NonZeroU32::new);
+        Ok(Self { uid: peer.uid(), gid: peer.gid(), pid })
+    }
+
+    /// The same of a socket that no runtime knows.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn of_socket(socket: impl AsFd) -> io::Result<Self> {
+        let (uid, gid) = nix::unistd::getpeereid(socket)?;
+        Ok(Self { uid: uid.as_raw(), gid: gid.as_raw(), pid: None })
     }
 }
 

@@ -3,20 +3,23 @@
 use std::fs::File;
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::RawFd;
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{Instant, sleep_until};
 
 use super::access::Access;
 use super::address::Address;
 use super::bind::{BindError, Options};
+use super::inherit::{self, Listening};
+use super::memory::MemoryListener;
 use super::stream::Stream;
-use super::tcp;
 use super::unix::PathListener;
+use super::{systemd, tcp};
 
 /// A listening address. Dropping it frees the address; a socket file of its own is unlinked.
 #[derive(Debug)]
@@ -29,12 +32,20 @@ pub(crate) struct Listener {
 
 #[derive(Debug)]
 enum Sockets {
-    Unix(PathListener),
+    Path(PathListener),
     /// `next` is asked first, and moves on, so that no socket starves another.
-    Tcp {
-        sockets: Vec<TcpListener>,
+    Open {
+        sockets: Vec<Socket>,
         next: usize,
     },
+    Memory(MemoryListener),
+}
+
+/// A socket that owns no path.
+#[derive(Debug)]
+enum Socket {
+    Unix(UnixListener),
+    Tcp(TcpListener),
 }
 
 impl Listener {
@@ -48,42 +59,53 @@ impl Listener {
     ///
     /// A future that is dropped frees the address.
     pub(crate) async fn bind(address: &Address, mut options: Options) -> Result<Self, BindError> {
+        if !matches!(address, Address::Tcp { .. }) {
+            options.access =
+                options.access.resolve().map_err(|name| BindError::UnknownGroup { name })?;
+        }
         let (sockets, address) = match address {
             Address::Unix(path) => {
-                options.access =
-                    options.access.resolve().map_err(|name| BindError::UnknownGroup { name })?;
-                (Sockets::Unix(PathListener::bind(path, &options).await?), address.clone())
+                (Sockets::Path(PathListener::bind(path, &options).await?), address.clone())
             }
             Address::Tcp { host, port } => {
                 let (sockets, port) = tcp::bind(host, *port, &options).await?;
-                let address = Address::Tcp { host: host.clone(), port };
-                (Sockets::Tcp { sockets, next: 0 }, address)
+                let sockets = sockets.into_iter().map(Socket::Tcp).collect();
+                (Sockets::Open { sockets, next: 0 }, Address::Tcp { host: host.clone(), port })
+            }
+            Address::Memory(name) => {
+                (Sockets::Memory(MemoryListener::bind(name)?), address.clone())
+            }
+            Address::Fd(fd) => Sockets::inherit(address, &[*fd], &options)?,
+            Address::Systemd { name } => {
+                let descriptors = systemd::descriptors(name.as_deref())?;
+                Sockets::inherit(address, &descriptors, &options)?
             }
         };
         Ok(Self { sockets, address, access: options.access, shortage: Shortage::new() })
     }
 
-    /// Where clients reach this listener: the address it was bound to, with the real port.
+    /// Where clients reach this listener: the address it was bound to, with the real port; where its
+    /// sockets were inherited, the path or port of the first, if it has one.
     pub(crate) fn local_addr(&self) -> &Address {
         &self.address
     }
 
-    /// Whether the path still leads to this socket; always true on TCP.
+    /// Whether the path still leads to this socket; always true where this listener owns no path.
     ///
     /// It asks the file system. A server looks every few seconds, because a Python server that is
     /// started on the same path takes it over without a word.
     pub(crate) fn still_ours(&self) -> bool {
         match &self.sockets {
-            Sockets::Unix(socket) => socket.still_ours(),
-            Sockets::Tcp { .. } => true,
+            Sockets::Path(socket) => socket.still_ours(),
+            Sockets::Open { .. } | Sockets::Memory(_) => true,
         }
     }
 
     /// Whether nothing is at the path any more.
     pub(crate) fn is_removed(&self) -> bool {
         match &self.sockets {
-            Sockets::Unix(socket) => socket.is_removed(),
-            Sockets::Tcp { .. } => false,
+            Sockets::Path(socket) => socket.is_removed(),
+            Sockets::Open { .. } | Sockets::Memory(_) => false,
         }
     }
 
@@ -138,21 +160,80 @@ impl Listener {
 }
 
 impl Sockets {
+    /// The sockets with these descriptors, and where clients reach the first of them.
+    fn inherit(
+        address: &Address,
+        descriptors: &[RawFd],
+        options: &Options,
+    ) -> Result<(Self, Address), BindError> {
+        let failed = |source| BindError::Io {
+            step: "take over the socket",
+            at: address.to_string(),
+            source,
+        };
+        let taken = inherit::take(descriptors, |fd, socket| {
+            let socket = inherit::listening(fd, socket)?;
+            if let Listening::Tcp(_, ip) = &socket {
+                if !ip.to_canonical().is_loopback() {
+                    return Err(BindError::NotLoopback { address: address.clone(), ip: *ip });
+                }
+                if !options.insecure_no_auth {
+                    return Err(BindError::NoAuth { address: address.clone() });
+                }
+            }
+            Ok(socket)
+        })?;
+        let mut reached = None;
+        let mut sockets = Vec::new();
+        for socket in taken {
+            let (socket, place) = match socket {
+                Listening::Unix(socket) => {
+                    let place = socket.local_addr().map_err(failed)?;
+                    let place = place.as_pathname().map(Address::from);
+                    (Socket::Unix(UnixListener::from_std(socket).map_err(failed)?), place)
+                }
+                Listening::Tcp(socket, ip) => {
+                    let port = socket.local_addr().map_err(failed)?.port();
+                    let place = Address::Tcp { host: ip.to_string(), port };
+                    (Socket::Tcp(TcpListener::from_std(socket).map_err(failed)?), Some(place))
+                }
+            };
+            reached.get_or_insert(place);
+            sockets.push(socket);
+        }
+        let address = reached.flatten().unwrap_or_else(|| address.clone());
+        Ok((Self::Open { sockets, next: 0 }, address))
+    }
+
     /// The next connection, or `None` for one that was gone before it could be set up.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
         match self {
-            Self::Unix(listener) => {
+            Self::Path(listener) => {
                 listener.socket.poll_accept(cx).map_ok(|(socket, _)| Stream::unix(socket).ok())
             }
-            Self::Tcp { sockets, next } => {
+            Self::Open { sockets, next } => {
                 for turn in 0..sockets.len() {
                     let at = (*next + turn) % sockets.len();
                     if let Poll::Ready(accepted) = sockets[at].poll_accept(cx) {
                         *next = (at + 1) % sockets.len();
-                        return Poll::Ready(accepted.map(|(socket, _)| Stream::tcp(socket).ok()));
+                        return Poll::Ready(accepted);
                     }
                 }
                 Poll::Pending
+            }
+            Self::Memory(listener) => listener.poll_accept(cx).map(|stream| Ok(Some(stream))),
+        }
+    }
+}
+
+impl Socket {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
+        match self {
+            Self::Unix(socket) => {
+                socket.poll_accept(cx).map_ok(|(socket, _)| Stream::unix(socket).ok())
+            }
+            Self::Tcp(socket) => {
+                socket.poll_accept(cx).map_ok(|(socket, _)| Stream::tcp(socket).ok())
             }
         }
     }

@@ -1,7 +1,7 @@
 //! TCP on this machine only: which addresses a host stands for, and listening on all of them.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
@@ -18,14 +18,30 @@ pub(super) enum Unusable {
 ///
 /// Cancel safe.
 pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unusable> {
-    let mut found: Vec<SocketAddr> = if host.eq_ignore_ascii_case("localhost") {
-        // Not looked up: on some machines the name stands for only one of the two.
-        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
-    } else if let Ok(ip) = host.parse::<IpAddr>() {
-        vec![(ip, port).into()]
-    } else {
-        lookup_host((host, port)).await.map_err(Unusable::Unknown)?.collect()
-    };
+    match literal(host, port) {
+        Some(found) => on_loopback(found),
+        None => on_loopback(lookup_host((host, port)).await.map_err(Unusable::Unknown)?.collect()),
+    }
+}
+
+/// The same on a thread that may wait for the resolver, as long as that takes.
+pub(super) fn resolve_blocking(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unusable> {
+    match literal(host, port) {
+        Some(found) => on_loopback(found),
+        None => on_loopback((host, port).to_socket_addrs().map_err(Unusable::Unknown)?.collect()),
+    }
+}
+
+/// What needs no looking up.
+fn literal(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    if host.eq_ignore_ascii_case("localhost") {
+        // On some machines the name stands for only one of the two.
+        return Some(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
+    }
+    host.parse::<IpAddr>().ok().map(|ip| vec![(ip, port).into()])
+}
+
+fn on_loopback(mut found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unusable> {
     found.sort_unstable();
     found.dedup();
     match found.iter().find(|address| !address.ip().to_canonical().is_loopback()) {

@@ -2,6 +2,8 @@
 
 mod accept;
 mod connect;
+mod inherited;
+mod memory;
 mod path;
 
 use std::io::{BufRead, BufReader, Read};
