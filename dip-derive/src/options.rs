@@ -19,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) incomplete: bool,
     pub(crate) fallback: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
+    spawn: Option<Ident>,
+    no_cancel: Option<Ident>,
     ordered: Option<TokenStream>,
     ack: Option<Ack>,
     group: Option<LitStr>,
@@ -27,12 +29,12 @@ pub(crate) struct Options {
 const KEYS: &[Key] = &[
     Key::new("fallback", "fallback"),
     Key::new("blocking", "blocking"),
+    Key::new("spawn", "spawn"),
+    Key::new("no_cancel", "no_cancel"),
     Key::new("ordered", "ordered = \"connection\""),
     Key::new("ack", "ack = \"received\""),
     Key::new("group", "group = \"worker\""),
     Key::new("crate", "crate = ::path"),
-    Key::later("spawn"),
-    Key::later("no_cancel"),
 ];
 
 impl Options {
@@ -45,6 +47,9 @@ impl Options {
         let done = list.parse2(tokens);
         errors.ok(done);
         options.incomplete = !errors.is_empty();
+        if options.blocking.is_some() {
+            options.check_blocking(errors);
+        }
         options
     }
 
@@ -52,6 +57,8 @@ impl Options {
         match entry.key.to_string().as_str() {
             "fallback" => entry.flag(&mut self.fallback),
             "blocking" => entry.flag(&mut self.blocking),
+            "spawn" => entry.flag(&mut self.spawn),
+            "no_cancel" => entry.flag(&mut self.no_cancel),
             "ordered" => entry.put(&mut self.ordered, order(entry)?),
             "ack" => entry.put(&mut self.ack, Ack::of(entry)?),
             "group" => entry.set(&mut self.group),
@@ -59,8 +66,20 @@ impl Options {
         }
     }
 
+    fn check_blocking(&self, errors: &mut Errors) {
+        if let Some(spawn) = &self.spawn {
+            let text = "a blocking handler runs on a thread of its own already: remove `spawn`";
+            errors.on(spawn, text);
+        }
+        if let Some(no_cancel) = &self.no_cancel {
+            errors.on(no_cancel, "a blocking handler cannot be stopped anyway: remove `no_cancel`");
+        }
+    }
+
     /// The calls that follow `HandlerEntry::new(…)`. `message` is the expression of the message.
     pub(crate) fn calls(&self, message: &TokenStream) -> TokenStream {
+        let spawn = self.spawn.as_ref().map(|_| quote!(.spawn()));
+        let no_cancel = self.no_cancel.as_ref().map(|_| quote!(.no_cancel()));
         let ordered = self.ordered.as_ref().map(|order| quote!(.ordered(#order)));
         let ack = self
             .ack
@@ -68,7 +87,7 @@ impl Options {
             .filter(|ack| ack.early)
             .map(|ack| quote_spanned!(at(ack.span)=> .acknowledged_when_received(#message)));
         let group = self.group.as_ref().map(|group| quote!(.group(#group)));
-        quote!(#ordered #ack #group)
+        quote!(#spawn #no_cancel #ordered #ack #group)
     }
 }
 

@@ -17,6 +17,7 @@
 //! The generic ones hold any serde type: `Json<Progress>`. A built-in message that no handler takes
 //! is decoded, acknowledged and counted. What is only known at run time is read with [`Any::decode`]
 //! and written with [`encode`].
+#![doc = include_str!("docs/deepfos.md")]
 
 mod any;
 mod untyped;
@@ -33,6 +34,7 @@ use crate::codec::{
 };
 use crate::mtype::Mtype;
 use crate::protocol::{NoError, Once, Protocol, ProtocolEntry};
+use crate::schema::{SchemaError, SchemaRecorder};
 use crate::value::Value;
 
 /// The mtypes of all built-in messages.
@@ -195,6 +197,10 @@ impl<N: Newtype, C: Codec<N::Inner>> Codec<N> for Inner<C> {
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<N, DecodeError> {
         C::decode(body, limits).map(N::wrap)
     }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        C::schema(record)
+    }
 }
 
 /// A list of `J` frames.
@@ -214,6 +220,10 @@ where
 
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<L, DecodeError> {
         list::decode_elements(b'J', <codec::Json as Codec<T>>::decode, body, limits).map(L::wrap)
+    }
+
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        list::record_elements(b'J', <codec::Json as Codec<T>>::schema, record)
     }
 }
 

@@ -1,6 +1,8 @@
 //! What can go wrong, in one tree.
 
 mod call;
+mod reason;
+mod remote;
 
 use std::fmt;
 use std::io;
@@ -9,7 +11,9 @@ use std::path::PathBuf;
 
 use crate::transport::{AddressError, BindError, ConnectError};
 
-pub use call::{CallError, Reason, Remote};
+pub use call::CallError;
+pub use reason::Reason;
+pub use remote::Remote;
 
 use call::{CONNECTION_LOST, deadline};
 
@@ -39,7 +43,7 @@ pub enum Error {
     Rejected(Remote),
     /// The message was certainly not sent.
     NotSent(Reason),
-    /// No answer in time.
+    /// No answer in time, by this side's clock.
     Deadline {
         /// Whether the message was sent, and so may have been handled.
         sent: bool,

@@ -22,7 +22,8 @@ use crate::reply::{Answer, Rejection, Running};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unrouted {
-    /// Which message it is.
+    /// Which message it is. Of one that has a name, and that this program has no type for, it is
+    /// known by its number only.
     pub mtype: Mtype,
     /// Its bytes, as they came.
     pub body: Bytes,
@@ -131,7 +132,7 @@ impl<M: Protocol> Routed for M {
     }
 
     fn rejection(error: M::Error) -> Rejection {
-        error.into()
+        Rejection::app(&error)
     }
 }
 
@@ -250,6 +251,10 @@ pub struct HandlerEntry {
     pub(crate) group: Option<&'static str>,
     pub(crate) order: Option<Order>,
     pub(crate) ack: Ack,
+    /// It is a task of its own from the start.
+    pub(crate) spawn: bool,
+    /// It is stopped when nobody waits for its reply any more.
+    pub(crate) cancel: bool,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -274,8 +279,18 @@ impl HandlerEntry {
             group: None,
             order: None,
             ack: Ack::Handled,
+            spawn: false,
+            cancel: true,
             at: Location::caller(),
         }
+    }
+
+    pub const fn spawn(self) -> Self {
+        Self { spawn: true, ..self }
+    }
+
+    pub const fn no_cancel(self) -> Self {
+        Self { cancel: false, ..self }
     }
 
     pub const fn ordered(self, order: Order) -> Self {

@@ -40,9 +40,27 @@ impl Mtype {
             is_name(name),
             "an mtype name is 1 to 120 characters of a-z, 0-9, '.', '_' and '-'"
         );
-        let hash = fnv1a(name.as_bytes());
-        let number = NAMED | ((hash ^ (hash >> 32)) as u32 & !NAMED);
-        Self { number, name: Some(name) }
+        Self { number: number_of(name), name: Some(name) }
+    }
+
+    /// The type known by a name that is found at run time, as an argument of a program; `None` for a
+    /// text that is no name of a type. Only its number is kept: [`as_name`](Self::as_name) is `None`.
+    ///
+    /// ```
+    /// use dip::Mtype;
+    ///
+    /// let argument = String::from("jobs.tail");
+    /// assert_eq!(Mtype::named(&argument), Some(Mtype::name("jobs.tail")));
+    /// assert_eq!(Mtype::named("Jobs!"), None);
+    /// ```
+    pub const fn named(name: &str) -> Option<Self> {
+        if is_name(name) { Some(Self::from_number(number_of(name))) } else { None }
+    }
+
+    /// The type that this number stands for on the native wire. The name that it was made of is not
+    /// in it.
+    pub(crate) const fn from_number(number: u32) -> Self {
+        Self { number, name: None }
     }
 
     /// The number that stands for this type on the native wire.
@@ -55,7 +73,8 @@ impl Mtype {
         if self.number < 0x100 { Some(self.number as u8) } else { None }
     }
 
-    /// The name of this type, or `None` when it has a byte.
+    /// The name of this type, or `None` when it has a byte, when it was [`named`](Self::named), and when
+    /// it came over the wire and this program knows no such type.
     pub const fn as_name(self) -> Option<&'static str> {
         self.name
     }
@@ -74,6 +93,11 @@ const fn is_name(name: &str) -> bool {
         at += 1;
     }
     true
+}
+
+const fn number_of(name: &str) -> u32 {
+    let hash = fnv1a(name.as_bytes());
+    NAMED | ((hash ^ (hash >> 32)) as u32 & !NAMED)
 }
 
 const fn fnv1a(bytes: &[u8]) -> u64 {
@@ -118,7 +142,8 @@ impl Ord for Mtype {
     }
 }
 
-/// `'N'` for a printable byte, `0x1d` for any other, the name in double quotes for a named type.
+/// `'N'` for a printable byte, `0x1d` for any other, the name in double quotes for a named type, and
+/// its number, `0xe6ef511b`, where the name is not known.
 impl fmt::Display for Mtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.name, self.as_byte()) {
@@ -151,6 +176,21 @@ mod tests {
         assert_eq!(Mtype::name("jobs.tail").number(), 0xe6ef_511b);
         assert_eq!(Mtype::name("jobs.tail").as_byte(), None);
         assert_eq!(Mtype::name("jobs.tail").to_string(), "\"jobs.tail\"");
+    }
+
+    #[test]
+    fn a_number_from_the_wire_is_the_type_but_not_its_name() {
+        let named = Mtype::from_number(0xe6ef_511b);
+        assert_eq!((named, named.as_name()), (Mtype::name("jobs.tail"), None));
+        assert_eq!(named.to_string(), "0xe6ef511b");
+        assert_eq!(Mtype::from_number(0x4e).to_string(), "'N'");
+    }
+
+    #[test]
+    fn a_name_found_at_run_time_is_the_same_type() {
+        let named = Mtype::named("jobs.tail").unwrap();
+        assert_eq!((named, named.as_name()), (Mtype::name("jobs.tail"), None));
+        assert_eq!(Mtype::named("Jobs"), None);
     }
 
     #[test]

@@ -2,20 +2,20 @@
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
-use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 use crate::builtin::SetConnectionId;
 use crate::context::States;
 use crate::error::{Fault, place};
 use crate::handler::{HandlerEntry, Route};
-use crate::limits::Limits;
 use crate::mtype::Mtype;
 use crate::protocol::{Protocol, ProtocolEntry};
-use crate::reply::Rejection;
+
+mod routes;
+mod schemas;
+
+pub(crate) use routes::{Destination, Routes, Slowness};
+pub(crate) use schemas::schemas;
 
 /// Which handlers a server has.
 ///
@@ -143,12 +143,6 @@ fn never_called(entry: &HandlerEntry) -> Option<String> {
              `client_id` is what the connection claims"
         ));
     }
-    if mtype.as_byte().is_none() {
-        return Some(format!(
-            "`{name}` would never run, no wire of this version carries names: give `{message}` a \
-             byte instead of {mtype}"
-        ));
-    }
     let short = |name: &'static str| name.split('<').next();
     let registered = inventory::iter::<ProtocolEntry>.into_iter().any(|protocol| {
         // A generic message is registered for one of its types.
@@ -242,101 +236,67 @@ fn takes_builtin(entry: &ProtocolEntry, builtin: &ProtocolEntry) -> Fault {
 /// The mtypes of the frames that open the native wire.
 const RESERVED: [u8; 2] = [5, 6];
 
-/// The checked router: what happens to a message of each type.
-pub(crate) struct Routes {
-    bytes: Vec<Option<Arc<Destination>>>,
-    named: HashMap<Mtype, Arc<Destination>>,
-    fallback: Option<&'static HandlerEntry>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin::Stdout;
+    use crate::codec::{Json, Unit};
+    use crate::handler::Unrouted;
+    use crate::protocol::{NoError, Once};
 
-/// Where the messages of one type go.
-pub(crate) struct Destination {
-    pub(crate) protocol: &'static ProtocolEntry,
-    /// `None`: a type that is known, but handled by nobody.
-    pub(crate) handler: Option<&'static HandlerEntry>,
-    pub(crate) counters: Counters,
-}
+    #[crate::handler(group = "tests of the registry")]
+    async fn plain(_: Stdout) {}
 
-/// What happened to the messages of one type.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) count: AtomicU64,
-    pub(crate) errors: AtomicU64,
-    pub(crate) in_flight: AtomicU64,
-    pub(crate) unhandled: AtomicU64,
-    pub(crate) late: AtomicU64,
-}
+    #[crate::handler(group = "tests of the registry", spawn, no_cancel)]
+    async fn with_options(_: Stdout) {}
 
-impl Counters {
-    /// A message has been answered.
-    pub(crate) fn ended(&self, answer: &Result<(), Rejection>) {
-        if answer.is_err() {
-            self.errors.fetch_add(1, Relaxed);
+    // Not derived: the claim on its mtype is a static that this crate forbids itself.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Named(u8);
+
+    impl Protocol for Named {
+        const MTYPE: Mtype = Mtype::name("tests.of-the-registry");
+        type Codec = Json;
+        type Reply = ();
+        type Error = NoError;
+        type ReplyCodec = Unit;
+        type Shape = Once;
+    }
+
+    crate::register!(Named);
+
+    #[crate::handler(group = "tests of the registry")]
+    async fn named(_: Named) {}
+
+    #[crate::handler(group = "tests of the registry", fallback)]
+    async fn rest(_: Unrouted) {}
+
+    #[test]
+    fn the_options_of_a_handler_are_in_its_entry() {
+        let options = |router: Router| router.handlers.first().map(|e| (e.spawn, e.cancel));
+        assert_eq!(options(Router::new().handler(plain)), Some((false, true)));
+        assert_eq!(options(Router::new().handler(with_options)), Some((true, false)));
+    }
+
+    #[test]
+    fn a_message_is_found_by_the_number_of_its_byte_or_name() {
+        let routes = Router::new().handler(plain).handler(named).check(&States::default()).unwrap();
+        let handler = |number| Some(routes.find(number)?.handler?.name);
+        let name = |function: &str| Some(format!("{}::{function}", module_path!()));
+        assert_eq!(handler(0x4f).map(str::to_owned), name("plain"));
+        assert_eq!(handler(Named::MTYPE.number()).map(str::to_owned), name("named"));
+        for nobody in [0x8000_004f, 0x14f] {
+            assert!(routes.find(nobody).is_none(), "{nobody:#x}");
         }
+        assert!(routes.fallback_of(0x8000_004f).is_none());
     }
-}
 
-impl Routes {
-    fn new(
-        protocols: &HashMap<Mtype, &'static ProtocolEntry>,
-        handlers: &HashMap<Route, &'static HandlerEntry>,
-    ) -> Self {
-        let any = handlers.get(&Route::Any).copied();
-        let fallback = handlers.get(&Route::Fallback).copied().or(any);
-        let mut routes = Self { bytes: vec![None; 256], named: HashMap::new(), fallback };
-        for (mtype, protocol) in protocols {
-            let own = handlers.get(&Route::One(*mtype)).copied();
-            let handler = own.or(any.filter(|_| protocol.builtin));
-            let destination =
-                Arc::new(Destination { protocol, handler, counters: Counters::default() });
-            match mtype.as_byte() {
-                Some(byte) => routes.bytes[usize::from(byte)] = Some(destination),
-                None => _ = routes.named.insert(*mtype, destination),
-            }
+    #[test]
+    fn a_fallback_takes_what_nobody_knows_but_the_openings_of_a_connection() {
+        let routes = Router::new().handler(rest).check(&States::default()).unwrap();
+        for number in [0x8000_004f, b'Z'.into(), Named::MTYPE.number()] {
+            assert!(routes.fallback_of(number).is_some(), "{number:#x}");
         }
-        routes
-    }
-
-    /// Where a frame of the classic wire goes.
-    pub(crate) fn byte(&self, mtype: u8) -> Option<&Arc<Destination>> {
-        self.bytes[usize::from(mtype)].as_ref()
-    }
-
-    /// A message was refused before it was dispatched.
-    pub(crate) fn refused(&self, mtype: u8) {
-        if let Some(to) = self.byte(mtype) {
-            to.counters.count.fetch_add(1, Relaxed);
-            to.counters.errors.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// The handler of what has no other. A frame that opens the native wire is no message: its
-    /// sender has to be told that nobody knows it.
-    pub(crate) fn fallback(&self, mtype: u8) -> Option<&'static HandlerEntry> {
-        self.fallback.filter(|_| !RESERVED.contains(&mtype))
-    }
-
-    /// All destinations, byte types first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Destination>> {
-        self.bytes.iter().flatten().chain(self.named.values())
-    }
-}
-
-impl Destination {
-    /// The longest body that is taken in.
-    pub(crate) fn max_len(&self, limits: &Limits) -> usize {
-        const LONG: &[u8] = b"OEPJUI";
-        let long = |byte| self.protocol.builtin && LONG.contains(&byte);
-        match self.protocol.max_len {
-            Some(max) => usize::try_from(max).unwrap_or(usize::MAX),
-            None if self.protocol.mtype.as_byte().is_some_and(long) => limits.max_builtin_message.0,
-            None => limits.max_message.0,
-        }
-    }
-}
-
-impl fmt::Debug for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Destination({} to {:?})", self.protocol.mtype, self.handler)
+        assert!(routes.fallback_of(5).is_none() && routes.fallback_of(6).is_none());
     }
 }

@@ -1,144 +1,14 @@
-//! How a call ends that does not end with a reply, and what the peer or this side said of it.
+//! How a call ends that does not end with a reply.
 
 use std::fmt;
 
-use crate::mtype::Mtype;
+use serde::de::DeserializeOwned;
+
+use super::{Reason, Remote};
+#[cfg(feature = "bincode")]
+use crate::codec::{Bincode, DecodeLimits};
 use crate::protocol::NoError;
-use crate::reply::{Code, Rejection};
-use crate::transport::ConnectError;
-
-/// What the peer said instead of handling the message.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Remote {
-    /// Why, as a code. A classic server knows two: an unknown type, and any other refusal.
-    pub code: Code,
-    /// Why, as text. From a classic server it is the `repr` of a Python exception.
-    pub text: String,
-    /// The code was read off a text that a handler may have made.
-    in_doubt: bool,
-}
-
-impl Remote {
-    /// What a classic server replied to a message of this type instead of `ok`.
-    pub(crate) fn from_classic(mtype: u8, text: String) -> Self {
-        let unknown = text.starts_with("UnsupportedProtoError(");
-        // A handler may pass on what another server said to it; only about its own message it would
-        // not have been called.
-        let refusals = [Rejection::unknown_type(mtype), Rejection::no_handler(Mtype::byte(mtype))];
-        let certain = unknown && refusals.iter().any(|refusal| refusal.to_string() == text);
-        let code = if unknown { Code::UnknownType } else { Code::Rejected };
-        Self { code, text, in_doubt: !certain }
-    }
-
-    /// Whether a handler may have seen the message. A classic server's text may come from its
-    /// handler, unless it is word for word the one for a type that the server does not know.
-    pub fn may_have_run(&self) -> bool {
-        self.in_doubt || self.code.may_have_run()
-    }
-
-    /// Whether the message was certainly not handled, and may be once the peer has less to do or is
-    /// back.
-    pub fn is_retryable(&self) -> bool {
-        !self.may_have_run() && matches!(self.code, Code::Overloaded | Code::ShuttingDown)
-    }
-
-    /// The name of the error's class: what stands before the first `(`.
-    pub fn class(&self) -> &str {
-        self.text.split('(').next().unwrap_or(&self.text)
-    }
-}
-
-impl fmt::Display for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the peer refused the message: {}", self.text)
-    }
-}
-
-impl fmt::Debug for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Remote({:?}, {:?})", self.code, self.text)
-    }
-}
-
-impl std::error::Error for Remote {}
-
-/// Why a message was certainly not sent.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Reason {
-    /// It cannot be encoded.
-    Encode(crate::codec::EncodeError),
-    /// Its encoding is longer than the receiver accepts.
-    TooLarge {
-        /// Bytes of the body.
-        size: usize,
-        /// Bytes that are accepted.
-        limit: usize,
-    },
-    /// Its body is empty, which a classic server never answers.
-    EmptyBody,
-    /// The wire that this connection speaks cannot carry it; the text says what.
-    NotSupported(&'static str),
-    /// No connection could be made.
-    Connect(ConnectError),
-    /// The server did not accept the client's id.
-    IdRefused(Remote),
-    /// The connection broke before the whole message was handed to the system, and a server handles
-    /// whole messages only.
-    Disconnected,
-    /// The client was closed.
-    Closed,
-    /// The process was forked since the client was made: a child makes its own.
-    Forked,
-}
-
-impl Reason {
-    pub(super) fn is_retryable(&self) -> bool {
-        match self {
-            Self::Connect(error) => error.may_pass(),
-            // A server that turns the client away because it has too many says so to its id.
-            Self::IdRefused(_) | Self::Disconnected => true,
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Encode(error) => write!(f, "it cannot be encoded: {}", error.text()),
-            Self::TooLarge { size, limit } => {
-                write!(f, "its body has {size} bytes, the receiver accepts {limit}")
-            }
-            Self::EmptyBody => {
-                f.write_str("its body is empty, which a classic server never answers")
-            }
-            Self::NotSupported(what) => f.write_str(what),
-            Self::Connect(error) => write!(f, "no connection could be made: {error}"),
-            Self::IdRefused(remote) => {
-                write!(f, "the server refused the client's id: {}", remote.text)
-            }
-            Self::Disconnected => {
-                f.write_str("the connection broke before the whole message was out")
-            }
-            Self::Closed => f.write_str("the client was closed"),
-            Self::Forked => f.write_str("the process was forked: make a client in the child"),
-        }
-    }
-}
-
-impl std::error::Error for Reason {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            // What these say themselves is part of the text above.
-            Self::Encode(error) => error.source(),
-            Self::Connect(error) => error.source(),
-            Self::IdRefused(remote) => remote.source(),
-            _ => None,
-        }
-    }
-}
+use crate::reply::Code;
 
 /// How a call ended that did not end with a reply.
 ///
@@ -149,17 +19,37 @@ impl std::error::Error for Reason {
 pub enum CallError<E> {
     /// The handler replied with the error its message declares.
     App(E),
-    /// The peer refused the message.
+    /// The peer refused the message. So is one whose time was over by the peer's clock, with
+    /// [`Code::Deadline`].
     Rejected(Remote),
     /// The message was certainly not sent.
     NotSent(Reason),
-    /// No answer in time.
+    /// No answer in time, by this side's clock.
     Deadline {
         /// Whether the message was sent, and so may have been handled.
         sent: bool,
     },
     /// The connection broke while the answer was due: the message may have been handled.
     ConnectionLost,
+}
+
+impl<E: DeserializeOwned> CallError<E> {
+    /// What an ERROR frame of the native wire says. `detail` is the declared error, if that is what
+    /// the peer replied; one that this side cannot read is a refusal in words.
+    pub(crate) fn from_native(remote: Remote, detail: &[u8]) -> Self {
+        let declared = if remote.code == Code::App { read(detail) } else { None };
+        declared.map_or(Self::Rejected(remote), Self::App)
+    }
+}
+
+#[cfg(feature = "bincode")]
+fn read<E: DeserializeOwned>(detail: &[u8]) -> Option<E> {
+    Bincode::read(detail, &DecodeLimits::for_body(detail.len())).ok()
+}
+
+#[cfg(not(feature = "bincode"))]
+fn read<E>(_: &[u8]) -> Option<E> {
+    None
 }
 
 impl<E> CallError<E> {
@@ -272,9 +162,12 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
+    use crate::reply::{Handled, Rejection};
+    use crate::transport::ConnectError;
 
     fn rejected(code: Code) -> CallError<NoError> {
-        CallError::Rejected(Remote { code, text: String::new(), in_doubt: false })
+        let handled = Rejection::of(code, "E", "").handled();
+        CallError::Rejected(Remote::from_native(code, handled, String::new()))
     }
 
     #[test]
@@ -293,19 +186,31 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "bincode")]
     #[test]
-    fn a_text_is_that_of_an_unknown_type_only_word_for_word() {
-        let unknown = Rejection::unknown_type(b'Z').to_string();
-        let unhandled = Rejection::no_handler(Mtype::byte(b'Z')).to_string();
-        for text in [&unknown, &unhandled] {
-            let remote = Remote::from_classic(b'Z', text.clone());
-            assert!(remote.code == Code::UnknownType && !remote.may_have_run(), "{text}");
-            // A handler of another message has passed it on.
-            let remote = Remote::from_classic(b'Y', text.clone());
-            assert!(remote.code == Code::UnknownType && remote.may_have_run(), "{text}");
-            let remote = Remote::from_classic(b'Z', format!("{text} "));
-            assert!(remote.may_have_run(), "{text}");
+    fn a_declared_error_arrives_as_its_value_or_in_words() {
+        let from = |code, detail| {
+            let remote = Remote::from_native(code, Handled::Yes, "Full('no')".into());
+            CallError::<(u8, String)>::from_native(remote, detail)
+        };
+        let value = from(Code::App, b"\x03\x01x").into_app();
+        assert_eq!(value, Some((3, "x".to_owned())));
+        for detail in [&b""[..], b"\x03", b"\x03\x01x and more"] {
+            let error = from(Code::App, detail);
+            let CallError::Rejected(remote) = error else { panic!("{error:?}") };
+            assert!(remote.code == Code::App && remote.text == "Full('no')");
         }
+        let words = from(Code::Rejected, b"\x03\x01x");
+        assert!(matches!(words, CallError::Rejected(_)), "{words:?}");
+    }
+
+    #[cfg(feature = "bincode")]
+    #[test]
+    fn a_detail_that_claims_more_than_it_holds_is_not_believed() {
+        let remote = Remote::from_native(Code::App, Handled::Yes, String::new());
+        let claims_2_64_units = [253, 255, 255, 255, 255, 255, 255, 255, 255];
+        let error = CallError::<Vec<()>>::from_native(remote, &claims_2_64_units);
+        assert!(matches!(error, CallError::Rejected(_)), "{error:?}");
     }
 
     #[test]
@@ -321,7 +226,7 @@ mod tests {
         assert_eq!(format!("{:?}", Error::from(error)), text);
         let reason = Reason::Encode(crate::codec::EncodeError::new("no such value"));
         assert_eq!(reason.to_string(), "it cannot be encoded: no such value");
-        let reason = Reason::IdRefused(Remote::from_classic(0x1d, "E('x')".to_owned()));
+        let reason = Reason::Refused(Remote::from_classic(0x1d, "E('x')".to_owned()));
         assert_eq!(reason.to_string(), "the server refused the client's id: E('x')");
     }
 

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
+use bytes::Bytes;
+
 use super::{Code, Failure, IntoReply, Rejection};
 use crate::codec::{BodyMut, EncodeError};
 use crate::limits::MAX_REPLY;
@@ -21,11 +23,11 @@ impl<M, T, E> Answer<M, T, E> {
         match reply {
             Ok(reply) => {
                 let mut out = Vec::new();
-                let mut body = BodyMut::new(&mut out, MAX_REPLY);
+                let mut body = BodyMut::sharing(&mut out, MAX_REPLY);
                 let failed = |code| move |error| Rejection::from_encode(code, &error);
                 (self.reply)(&reply, &mut body).map_err(failed(Code::Rejected))?;
-                body.finish().map_err(failed(Code::ReplyTooLarge))?;
-                Ok(out)
+                let encoded = body.into_encoded().map_err(failed(Code::ReplyTooLarge))?;
+                Ok(encoded.into_bytes(out))
             }
             Err(Failure::App(error)) => Err((self.rejection)(error)),
             Err(Failure::Rejected(rejection)) => Err(rejection),
@@ -70,7 +72,7 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
 #[doc(hidden)]
 pub struct Running(pub(crate) Work);
 
-pub(crate) type Outcome = Result<Vec<u8>, Rejection>;
+pub(crate) type Outcome = Result<Bytes, Rejection>;
 
 pub(crate) enum Work {
     Future(Pin<Box<dyn Future<Output = Outcome> + Send>>),
@@ -80,6 +82,7 @@ pub(crate) enum Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{Codec as _, Raw};
 
     #[test]
     fn a_reply_that_a_codec_cannot_write_is_not_one_that_is_too_large() {
@@ -96,5 +99,16 @@ mod tests {
         assert_eq!(code(None), Err(Code::Rejected));
         assert_eq!(code(Some(17)), Err(Code::ReplyTooLarge));
         assert!(code(Some(16)).is_ok());
+    }
+
+    #[test]
+    fn a_large_reply_of_bytes_is_not_copied() {
+        let answer = Answer::<(), Bytes, Rejection> {
+            reply: Raw::encode,
+            rejection: |rejection| rejection,
+            message: PhantomData,
+        };
+        let reply = Bytes::from(vec![7; 1 << 20]);
+        assert_eq!(answer.encode(Ok(reply.clone())).unwrap().as_ptr(), reply.as_ptr());
     }
 }
