@@ -2,4 +2,8 @@
 
 mod arrivals;
 pub(crate) mod classic;
+pub(crate) mod handshake;
+pub(crate) mod native;
 pub(crate) mod reply;
+#[cfg(test)]
+mod seeds;

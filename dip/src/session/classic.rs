@@ -354,7 +354,7 @@ impl Session {
     }
 
     fn say(&mut self, rejection: &Rejection) {
-        let text = classic::error_text(rejection.class(), rejection.text());
+        let text = rejection.text_on_wire();
         self.output.extend_from_slice(text.as_bytes());
     }
 }

@@ -5,27 +5,7 @@
 use std::collections::VecDeque;
 
 use super::*;
-
-/// A small generator (SplitMix64): its numbers follow from the seed on every machine.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
+use crate::session::seeds::{self, Random};
 
 /// `O` is taken up to 150,000 bytes, all else is unknown.
 struct Only;
@@ -63,7 +43,7 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let (mut pieces, mut frames) = (VecDeque::new(), Vec::new());
         let mut at = random.below(1_000);
         for _ in 0..=random.below(12) {
@@ -216,20 +196,15 @@ impl World {
 
 #[test]
 fn replies_are_in_order_and_one_a_frame_but_for_late_ones() {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = match number("DIP_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("DIP_SEEDS").unwrap_or(2_000),
-    };
+    let seeds = seeds::of(2_000);
     let (mut written, mut suppressed) = (0, 0);
     for seed in seeds.clone() {
-        let run = std::panic::catch_unwind(|| {
+        let (more, fewer) = seeds::run(seed, || {
             let mut world = World::new(seed);
             world.run();
             assert!(world.written.is_sorted() && world.suppressed.is_sorted());
             (world.written.len(), world.suppressed.len())
         });
-        let Ok((more, fewer)) = run else { panic!("DIP_SEED={seed} runs this again") };
         written += more;
         suppressed += fewer;
     }

@@ -1,0 +1,98 @@
+//! Our calls: begun, or waiting for a permit.
+
+use std::time::Instant;
+
+use super::messages::Unfit;
+use super::operations::{Kind as What, Message, Stage};
+use super::{LONG_OUTPUT, Outgoing, SHORT_BODY, Session, Ticket, ids};
+use crate::codec::Body;
+use crate::wire::native::{Header, Kind, Trace};
+
+impl Session {
+    /// Calls the peer. What stands against it is an outcome.
+    pub(crate) fn call(&mut self, out: Outgoing<'_>, now: Instant) -> Ticket {
+        self.at(now);
+        let parent = out.parent.filter(|key| self.is_live(*key));
+        let depth = parent.map_or(0, |key| self.requests.depth(key).saturating_add(1));
+        let ticket = match self.refusal(&out, depth) {
+            Some(outcome) => return self.already(outcome),
+            None => self.enter(What::Call, &out, parent, depth),
+        };
+        let Outgoing { mtype, body, trace, .. } = out;
+        if self.may_start(depth) && self.first_queued(depth).is_none() {
+            self.start_call(ticket, mtype, body, trace);
+        } else {
+            self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
+        }
+        ticket
+    }
+
+    /// Starts what has waited for permits, credit, or room in the output.
+    pub(super) fn start_queued(&mut self) {
+        self.pay_notices();
+        let mut from = 0;
+        while let Some((&(depth, _), _)) = self.queued.range((from, 0)..).next() {
+            let mut orphans = false;
+            while self.may_start(depth)
+                && let Some(ticket) = self.first_queued(depth)
+            {
+                orphans |= self.start_first(ticket);
+            }
+            from = if orphans { 0 } else { depth + 1 };
+        }
+    }
+
+    fn may_start(&self, depth: u16) -> bool {
+        let (calls, nested) = (self.theirs.calls, self.theirs.nested_calls);
+        let limit = if depth == 0 {
+            calls.min(ids::MOST_CALLS)
+        } else {
+            nested.min(ids::MOST_NESTED_CALLS)
+        };
+        let under_way = self.permits.get(usize::from(depth)).copied().unwrap_or(usize::MAX);
+        under_way < usize::from(limit) && self.output.len() < LONG_OUTPUT && self.ids.is_left()
+    }
+
+    fn first_queued(&self, depth: u16) -> Option<Ticket> {
+        let of_depth = (depth, 0)..=(depth, u64::MAX);
+        self.queued.range(of_depth).next().map(|(_, ticket)| *ticket)
+    }
+
+    /// Starts the first call of a queue, or moves it to the queue of depth 0.
+    fn start_first(&mut self, ticket: Ticket) -> bool {
+        match self.unfit(ticket) {
+            Some(Unfit::Late) => self.late(ticket),
+            Some(Unfit::Orphan) => {
+                let Some(message) = self.dequeue(ticket) else { return false };
+                self.adopt(ticket);
+                self.queue(ticket, message);
+                return true;
+            }
+            None => {
+                let Some(Message { mtype, body, trace }) = self.dequeue(ticket) else {
+                    return false;
+                };
+                self.start_call(ticket, mtype, body.into(), trace);
+            }
+        }
+        false
+    }
+
+    /// A call has its permit.
+    fn start_call(&mut self, ticket: Ticket, mtype: u32, body: Body<'_>, trace: Option<Trace>) {
+        let Some(operation) = self.operations.of(ticket) else { return };
+        let depth = usize::from(operation.depth);
+        let Some(id) = self.ids.take(ticket) else {
+            return self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
+        };
+        self.permits[depth] += 1;
+        if body.len() > SHORT_BODY {
+            let body = body.into_bytes();
+            return self.put_body(ticket, Kind::Request, id, Message { mtype, body, trace });
+        }
+        operation.stage = Stage::Sent { id, cancelled: false };
+        let metadata = self.metadata(ticket, trace);
+        self.write_message(Header { mtype, ..Header::new(Kind::Request, id) }, &metadata, &body);
+        self.written(ticket);
+    }
+}

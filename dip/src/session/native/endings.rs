@@ -1,0 +1,158 @@
+//! How our operations end.
+
+use std::time::Instant;
+
+use super::bodies::Owner;
+use super::operations::{Claim, Kind as What, Stage};
+use super::{Outcome, Refused, Session, Ticket, Violation};
+use crate::wire::native::{Header, Kind, Metadata};
+
+impl Session {
+    /// Takes the outcome, if it is there. The ticket is over then.
+    pub(crate) fn outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
+        let operation = self.operations.of(ticket)?;
+        if !matches!(operation.claim, Claim::There(_)) {
+            return None;
+        }
+        let claim = std::mem::replace(&mut operation.claim, Claim::Given);
+        self.operations.sweep(ticket);
+        if let Claim::There(outcome) = claim { Some(outcome) } else { None }
+    }
+
+    /// Nobody waits for the outcome any more: what is not sent is forgotten, a call is cancelled.
+    pub(crate) fn abandon(&mut self, ticket: Ticket, now: Instant) {
+        self.at(now);
+        if let Some(operation) = self.operations.of(ticket) {
+            operation.claim = Claim::Given;
+            self.withdraw(ticket);
+            self.operations.sweep(ticket);
+            self.start_queued();
+        }
+    }
+
+    /// What is not begun, is refused: the peer has said goodbye.
+    pub(super) fn withdraw_unsent(&mut self) {
+        let mut unsent: Vec<Ticket> =
+            self.queued.values().chain(self.unpaid.values()).copied().collect();
+        unsent.extend(self.bodies.not_begun());
+        for ticket in unsent {
+            self.withdraw(ticket);
+            self.settle(ticket, Outcome::Refused(Refused::ShuttingDown));
+            self.operations.sweep(ticket);
+        }
+    }
+
+    /// The deadline of an operation is over.
+    pub(super) fn late(&mut self, ticket: Ticket) {
+        let sent = self.withdraw(ticket);
+        self.settle(ticket, Outcome::Late { sent });
+    }
+
+    /// The connection ended.
+    pub(super) fn lose_operations(&mut self) {
+        let all: Vec<_> = self.operations.iter().map(|(ticket, _)| ticket).collect();
+        for ticket in all {
+            let Some(operation) = self.operations.of(ticket) else { continue };
+            // A peer that had its last word has answered all that it had begun with; one that only
+            // takes no more may have been killed before it could.
+            let sent = matches!(operation.stage, Stage::Sent { .. }) && !self.last_word;
+            self.settle(ticket, Outcome::Lost { sent });
+            self.end(ticket);
+        }
+    }
+
+    /// Whether somebody waits for the answer to this call of ours, of which a first frame came.
+    pub(super) fn expects(&self, id: u32, kind: Kind) -> Result<bool, Violation> {
+        let unasked = Violation::OutOfPlace("an answer to no call");
+        let ticket = self.ids.call_of(id).ok_or(unasked)?;
+        let operation = self.operations.peek(ticket).ok_or(unasked)?;
+        match operation.stage {
+            Stage::Sent { .. } => Ok(matches!(operation.claim, Claim::Waiting)),
+            // It is refused before all of it is there.
+            Stage::Body { .. }
+                if kind == Kind::Error && self.bodies.has_begun(Owner::Operation(ticket)) =>
+            {
+                Ok(matches!(operation.claim, Claim::Waiting))
+            }
+            _ => Err(unasked),
+        }
+    }
+
+    /// The whole answer to a call is there.
+    pub(super) fn answered_by(&mut self, id: u32, outcome: Option<Outcome>) {
+        let Some(ticket) = self.ids.call_of(id) else { return };
+        let Some(operation) = self.operations.of(ticket) else { return };
+        if let Stage::Body { .. } = operation.stage {
+            self.unwritten.remove(&operation.number);
+            self.bodies.remove(Owner::Operation(ticket));
+            // The peer skips pieces until it knows that no more come.
+            self.write_cancel(id);
+        }
+        self.release(ticket, id);
+        if let Some(outcome) = outcome {
+            self.settle(ticket, outcome);
+        }
+        self.end(ticket);
+        self.start_queued();
+    }
+
+    /// Takes an operation off the wire as far as that goes, and says whether all of it was sent.
+    fn withdraw(&mut self, ticket: Ticket) -> bool {
+        let Some(operation) = self.operations.of(ticket) else { return false };
+        let number = operation.number;
+        let owner = Owner::Operation(ticket);
+        match &mut operation.stage {
+            Stage::Over => return false,
+            Stage::Queued(_) => {
+                self.dequeue(ticket);
+            }
+            Stage::Flushing => self.flushes.remove(number),
+            Stage::Sent { id, cancelled } => {
+                let id = *id;
+                if !std::mem::replace(cancelled, true) {
+                    self.write_cancel(id);
+                }
+                return true;
+            }
+            Stage::Body { id } => {
+                let id = *id;
+                let is_call = operation.kind == What::Call;
+                match (self.bodies.has_begun(owner), is_call) {
+                    (true, true) => {
+                        operation.stage = Stage::Sent { id, cancelled: true };
+                        self.bodies.remove(owner);
+                        self.unwritten.remove(&number);
+                        self.write_cancel(id);
+                        return false;
+                    }
+                    (true, false) => return true,
+                    (false, true) => {
+                        self.bodies.remove(owner);
+                        self.release(ticket, id);
+                    }
+                    (false, false) => {
+                        let id = self.bodies.remove(owner).map_or(0, |body| body.id);
+                        self.refund(ticket, id);
+                    }
+                }
+            }
+        }
+        self.unwritten.remove(&number);
+        if let Some(operation) = self.operations.of(ticket) {
+            operation.stage = Stage::Over;
+        }
+        false
+    }
+
+    /// Gives the permit and the id of a call back.
+    pub(super) fn release(&mut self, ticket: Ticket, id: u32) {
+        if let Some(operation) = self.operations.of(ticket) {
+            self.permits[usize::from(operation.depth)] -= 1;
+            self.ids.free(id);
+        }
+    }
+
+    fn write_cancel(&mut self, id: u32) {
+        self.output.frame(Header::new(Kind::Cancel, id), &Metadata::default(), &[]);
+    }
+}

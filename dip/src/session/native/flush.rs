@@ -1,0 +1,112 @@
+//! Flushes: a PING behind the messages that were put in before, and the PONG to it.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::operations::{Claim, Kind as What, Operation, Stage};
+use super::{Outcome, Refused, Session, Ticket, Violation};
+use crate::wire::native::{Header, Kind, Metadata};
+
+#[derive(Debug, Default)]
+pub(super) struct Flushes {
+    /// By the numbers of the operations.
+    waiting: VecDeque<(u64, Ticket)>,
+    /// Under way.
+    pings: VecDeque<Ping>,
+    /// A message was begun or ended since the last PING. A peer need not bear PINGs about nothing.
+    dirty: bool,
+}
+
+#[derive(Debug)]
+struct Ping {
+    /// What it says, and what its PONG will.
+    body: [u8; 8],
+    /// It stands for the flushes with lower numbers.
+    below: u64,
+}
+
+impl Flushes {
+    /// The first or the last frame of a message went into the output.
+    pub(super) fn wrote_message(&mut self) {
+        self.dirty = true;
+    }
+
+    pub(super) fn remove(&mut self, number: u64) {
+        if let Ok(at) = self.waiting.binary_search_by_key(&number, |(number, _)| *number) {
+            self.waiting.remove(at);
+        }
+    }
+
+    fn take_below(&mut self, number: u64) -> impl Iterator<Item = Ticket> + use<> {
+        let count = self.waiting.partition_point(|(waiting, _)| *waiting < number);
+        self.waiting.drain(..count).map(|(_, ticket)| ticket).collect::<Vec<_>>().into_iter()
+    }
+}
+
+impl Session {
+    /// Waits until the peer has dispatched everything that was put in before.
+    pub(crate) fn flush(&mut self, deadline: Option<Instant>, now: Instant) -> Ticket {
+        self.at(now);
+        let number = self.take_number();
+        let claim = if self.lost {
+            Claim::There(Outcome::Lost { sent: false })
+        } else if self.theirs.passive {
+            Claim::There(Outcome::Refused(Refused::Passive))
+        } else if !self.flushes.dirty && self.flushes.pings.is_empty() && self.unwritten.is_empty()
+        {
+            Claim::There(Outcome::Flushed)
+        } else if deadline.is_some_and(|deadline| deadline <= self.now) {
+            Claim::There(Outcome::Late { sent: false })
+        } else {
+            Claim::Waiting
+        };
+        let waits = matches!(claim, Claim::Waiting);
+        let stage = if waits { Stage::Flushing } else { Stage::Over };
+        let kind = What::Flush;
+        let operation = Operation { number, kind, deadline, parent: None, depth: 0, stage, claim };
+        let ticket = self.operations.insert(operation);
+        if waits {
+            self.watch(deadline);
+            self.flushes.waiting.push_back((number, ticket));
+        }
+        ticket
+    }
+
+    /// Asks for a PONG once all that a flush waits for is in the output.
+    pub(super) fn write_ping(&mut self) {
+        let Flushes { waiting, pings, dirty } = &mut self.flushes;
+        let written_below = self.unwritten.first().copied().unwrap_or(self.next_number);
+        let asked_below = pings.back().map_or(0, |ping| ping.below);
+        let next = waiting.partition_point(|(number, _)| *number < asked_below);
+        if waiting.get(next).is_none_or(|(number, _)| *number >= written_below) {
+            return;
+        }
+        if std::mem::take(dirty) {
+            let body = written_below.to_be_bytes();
+            pings.push_back(Ping { body, below: written_below });
+            self.output.frame(Header::new(Kind::Ping, 0), &Metadata::default(), &body);
+        } else if let Some(ping) = pings.back_mut() {
+            ping.below = written_below;
+        } else {
+            self.flushed_below(written_below);
+        }
+    }
+
+    /// A PONG came.
+    pub(super) fn flushed(&mut self, body: &[u8]) -> Result<(), Violation> {
+        match self.flushes.pings.pop_front() {
+            Some(ping) if ping.body == body => {
+                self.flushed_below(ping.below);
+                Ok(())
+            }
+            _ => Err(Violation::OutOfPlace("a pong to no ping")),
+        }
+    }
+
+    fn flushed_below(&mut self, number: u64) {
+        for ticket in self.flushes.take_below(number) {
+            self.settle(ticket, Outcome::Flushed);
+            self.end(ticket);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What arrives: bytes become frames, and frames messages.
+
+mod assembly;
+mod frames;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Instant;
+
+use bytes::{BufMut, Bytes, buf::Limit};
+
+use self::assembly::Assembly;
+use super::{Admission, Receipt, RequestKey, Session, Violation};
+use crate::codec::Body;
+use crate::wire::native::Trace;
+
+/// What is read at once, in bytes: at first, at most, and while long bodies come, whose next piece
+/// had better go to its own buffer.
+const ROOM: usize = 4 << 10;
+const MOST_ROOM: usize = 64 << 10;
+const ROOM_AMID_PIECES: usize = 16 << 10;
+
+/// The longest body of a frame that is no message and no answer to one, in bytes.
+const MAX_CONTROL: u32 = 4 << 10;
+
+/// What the next frame led to.
+#[derive(Debug)]
+pub(crate) enum Received<'a> {
+    /// The session has dealt with it.
+    Nothing,
+    Request {
+        key: RequestKey,
+        mtype: u32,
+        body: Body<'a>,
+        deadline: Instant,
+        depth: u8,
+        trace: Option<Trace>,
+        /// Bytes of memory that were reserved for the body.
+        reserved: u64,
+    },
+    Notice {
+        receipt: Receipt,
+        mtype: u32,
+        body: Body<'a>,
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "it was for the credit: the handler has its cap")
+        )]
+        deadline: Option<Instant>,
+        trace: Option<Trace>,
+        /// Bytes of memory that were reserved for the body.
+        reserved: u64,
+    },
+    /// A message that is not taken in. A caller was told.
+    Refused { mtype: u32, code: u16 },
+}
+
+/// The read buffer, and the bodies that are not complete.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    read: Vec<u8>,
+    /// Bytes of `read` that are dealt with.
+    at: usize,
+    /// Bytes of `read` that were there when more were last asked for.
+    kept: usize,
+    room: usize,
+    front: Front,
+    /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
+    assemblies: HashMap<u32, Assembly>,
+    held: usize,
+}
+
+/// What the next bytes belong to.
+#[derive(Clone, Copy, Debug, Default)]
+enum Front {
+    #[default]
+    Frame,
+    /// A body that grows to this length with this frame.
+    Piece { id: u32, until: usize, more: bool },
+    /// Nothing that matters.
+    Skipped(u64),
+}
+
+/// A message of theirs without its body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestHead {
+    key: RequestKey,
+    mtype: u32,
+    deadline: Instant,
+    depth: u8,
+    trace: Option<Trace>,
+}
+
+#[derive(Debug)]
+pub(super) struct NoticeHead {
+    receipt: Receipt,
+    mtype: u32,
+    deadline: Option<Instant>,
+    trace: Option<Trace>,
+}
+
+enum Step {
+    /// More bytes are needed.
+    Starved,
+    Again,
+    Dealt,
+    Refused {
+        mtype: u32,
+        code: u16,
+    },
+    Request(RequestHead, Whole, u64),
+    Notice(NoticeHead, Whole, u64),
+}
+
+/// A complete body.
+enum Whole {
+    /// In the read buffer.
+    Here(Range<usize>),
+    Own(Bytes),
+}
+
+impl Input {
+    pub(crate) fn new() -> Self {
+        Self { room: ROOM, ..Self::default() }
+    }
+
+    /// Where the next bytes go: behind what was read, or to the body that they belong to.
+    pub(crate) fn buffer(&mut self) -> Limit<&mut Vec<u8>> {
+        self.compact();
+        let is_amid_pieces = !self.assemblies.is_empty();
+        if let Front::Piece { id, until, .. } = self.front
+            && self.read.is_empty()
+            && let Some(assembly) = self.assemblies.get_mut(&id)
+        {
+            self.held += assembly.grow(until);
+            return assembly.buffer(until);
+        }
+        let room = if is_amid_pieces { ROOM_AMID_PIECES } else { self.room };
+        self.read.reserve(room);
+        (&mut self.read).limit(room)
+    }
+
+    /// Takes bytes that came before, behind a handshake.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        self.read.extend_from_slice(bytes);
+    }
+
+    /// What the next whole frame leads to; `None` if there is none. After a violation the connection
+    /// ends.
+    pub(crate) fn next(
+        &mut self,
+        session: &mut Session,
+        admission: &mut dyn Admission,
+        now: Instant,
+    ) -> Result<Option<Received<'_>>, Violation> {
+        session.at(now);
+        let step = loop {
+            match self.step(session, admission)? {
+                Step::Again => {}
+                step => break step,
+            }
+        };
+        session.held = self.held;
+        let received = match step {
+            Step::Starved => return Ok(None),
+            Step::Again | Step::Dealt => Received::Nothing,
+            Step::Refused { mtype, code } => Received::Refused { mtype, code },
+            Step::Request(head, whole, reserved) => {
+                let RequestHead { key, mtype, deadline, depth, trace } = head;
+                let body = self.body(whole);
+                Received::Request { key, mtype, body, deadline, depth, trace, reserved }
+            }
+            Step::Notice(head, whole, reserved) => {
+                let NoticeHead { receipt, mtype, deadline, trace } = head;
+                let body = self.body(whole);
+                Received::Notice { receipt, mtype, body, deadline, trace, reserved }
+            }
+        };
+        Ok(Some(received))
+    }
+
+    /// Whether the stream would end inside a frame if it ended now.
+    pub(crate) fn is_mid_frame(&self) -> bool {
+        !matches!(self.front, Front::Frame) || self.at < self.read.len()
+    }
+
+    /// Whether nothing is held: no part of a frame, and no part of a body.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.is_mid_frame() && self.assemblies.is_empty()
+    }
+
+    /// When the oldest body began that is taken in and not complete: a frame of it may be minutes old
+    /// while others come and go.
+    pub(crate) fn unfinished_since(&self) -> Option<Instant> {
+        let kept = self.assemblies.values().filter(|assembly| !assembly.purpose.is_skipped());
+        kept.map(|assembly| assembly.since).min()
+    }
+
+    /// The connection is over: gives back what was reserved for bodies that will never be complete.
+    pub(crate) fn end(&mut self, admission: &mut dyn Admission) {
+        for assembly in std::mem::take(&mut self.assemblies).into_values() {
+            admission.release(assembly.reserved);
+        }
+        *self = Self::new();
+    }
+
+    fn step(
+        &mut self,
+        session: &mut Session,
+        admission: &mut dyn Admission,
+    ) -> Result<Step, Violation> {
+        match self.front {
+            Front::Frame => self.frame(session, admission),
+            Front::Piece { id, until, more } => {
+                let Some(assembly) = self.assemblies.get_mut(&id) else {
+                    self.front = Front::Frame;
+                    return Ok(Step::Again);
+                };
+                self.held += assembly.fill(&self.read[self.at..], until, &mut self.at);
+                if assembly.len() < until {
+                    return Ok(Step::Starved);
+                }
+                self.front = Front::Frame;
+                if more { Ok(Step::Dealt) } else { self.complete(id, session, admission) }
+            }
+            Front::Skipped(left) => {
+                let here =
+                    (self.read.len() - self.at).min(usize::try_from(left).unwrap_or(usize::MAX));
+                self.at += here;
+                let left = left - here as u64;
+                self.front = if left == 0 { Front::Frame } else { Front::Skipped(left) };
+                Ok(if left == 0 { Step::Again } else { Step::Starved })
+            }
+        }
+    }
+
+    fn body(&self, whole: Whole) -> Body<'_> {
+        match whole {
+            Whole::Here(range) => Body::from(&self.read[range]),
+            Whole::Own(bytes) => bytes.into(),
+        }
+    }
+
+    /// Makes room at the front of the read buffer, as much as recent reads had use for.
+    fn compact(&mut self) {
+        let came = self.read.len() - self.kept.min(self.read.len());
+        // Often nothing has come: the driver looks after each write, too.
+        self.room = (came * 2).max(self.room - self.room / 8).clamp(ROOM, MOST_ROOM);
+        self.read.drain(..self.at);
+        self.at = 0;
+        if self.read.capacity() > 4 * self.room.max(self.read.len()) {
+            self.read.shrink_to(self.room);
+        }
+        self.kept = self.read.len();
+    }
+}

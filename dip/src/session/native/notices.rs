@@ -1,0 +1,108 @@
+//! Our one-way messages.
+
+use std::time::Instant;
+
+use super::credit::units;
+use super::operations::{Claim, Kind as What, Message, Operation};
+use super::{LONG_OUTPUT, Outcome, Outgoing, SHORT_BODY, Session, Ticket};
+use crate::wire::native::{Header, Kind, Metadata};
+
+impl Session {
+    /// Sends a one-way message. It is sent when its last byte is in the output.
+    pub(crate) fn notify(&mut self, out: Outgoing<'_>, now: Instant) -> Ticket {
+        self.at(now);
+        if let Some(outcome) = self.refusal(&out, 0) {
+            return self.already(outcome);
+        }
+        if self.notify_now(&out) {
+            return self.already(Outcome::Sent);
+        }
+        let units = units(out.body.len() as u64, self.theirs.notify_window);
+        let ticket = self.enter(What::Notify { units }, &out, None, 0);
+        let Outgoing { mtype, body, trace, .. } = out;
+        self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
+        self.pay_notices();
+        ticket
+    }
+
+    /// Sends a one-way message if that takes no waiting.
+    pub(crate) fn try_notify(&mut self, out: Outgoing<'_>, now: Instant) -> bool {
+        self.at(now);
+        if self.refusal(&out, 0).is_some() {
+            return false;
+        }
+        let len = out.body.len() as u64;
+        let units = units(len, self.theirs.notify_window);
+        let room = self.may_notify(units) && self.bodies.has_room(len);
+        if room && !self.notify_now(&out) {
+            let ticket = self.enter(What::Notify { units }, &out, None, 0);
+            if let Some(operation) = self.operations.of(ticket) {
+                operation.claim = Claim::Given;
+            }
+            let Outgoing { mtype, body, trace, .. } = out;
+            self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
+            self.pay_notices();
+        }
+        room
+    }
+
+    /// Sends one-way messages that have waited for credit.
+    pub(super) fn pay_notices(&mut self) {
+        while let Some((_, &ticket)) = self.unpaid.first_key_value() {
+            let Some(operation) = self.operations.of(ticket) else { return };
+            let What::Notify { units } = operation.kind else { return };
+            if u64::from(units) > self.notify_credit || self.output.len() >= LONG_OUTPUT {
+                return;
+            }
+            if self.unfit(ticket).is_some() {
+                self.late(ticket);
+                continue;
+            }
+            self.unpaid.pop_first();
+            let Some(Message { mtype, body, trace }) = self.dequeue(ticket) else { return };
+            self.notify_credit -= u64::from(units);
+            if body.len() > SHORT_BODY {
+                self.put_body(ticket, Kind::Notify, 0, Message { mtype, body, trace });
+            } else {
+                let metadata = self.metadata(ticket, trace);
+                self.write_message(
+                    Header { mtype, ..Header::new(Kind::Notify, 0) },
+                    &metadata,
+                    &body,
+                );
+                self.written(ticket);
+                self.settle(ticket, Outcome::Sent);
+                self.end(ticket);
+            }
+        }
+    }
+
+    fn may_notify(&self, units: u32) -> bool {
+        let credit = self.unpaid.is_empty() && u64::from(units) <= self.notify_credit;
+        credit && self.output.len() < LONG_OUTPUT
+    }
+
+    /// A short one-way message that need not wait goes out.
+    fn notify_now(&mut self, out: &Outgoing<'_>) -> bool {
+        let units = units(out.body.len() as u64, self.theirs.notify_window);
+        let now = out.body.len() <= SHORT_BODY && self.may_notify(units);
+        if now {
+            self.notify_credit -= u64::from(units);
+            let deadline = out.deadline.map(|deadline| self.left(deadline));
+            let metadata = Metadata { deadline, trace: out.trace, ..Metadata::default() };
+            let header = Header { mtype: out.mtype, ..Header::new(Kind::Notify, 0) };
+            self.write_message(header, &metadata, &out.body);
+        }
+        now
+    }
+
+    /// Takes the credit of a one-way message back, of which nothing went out.
+    pub(super) fn refund(&mut self, ticket: Ticket, id: u32) {
+        if let Some(Operation { kind: What::Notify { units }, .. }) = self.operations.peek(ticket) {
+            self.notify_credit += u64::from(*units);
+        }
+        if id != 0 {
+            self.ids.free(id);
+        }
+    }
+}

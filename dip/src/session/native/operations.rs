@@ -1,0 +1,148 @@
+//! The table of our operations: calls, one-way messages, flushes.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Outcome, RequestKey};
+use crate::wire::native::Trace;
+
+/// One of our operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket {
+    slot: u32,
+    generation: u32,
+}
+
+impl Ticket {
+    /// Small, and used again: an index for what is kept beside the operation.
+    pub(crate) fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Operation {
+    /// Operations are numbered in the order in which they were put in.
+    pub(super) number: u64,
+    pub(super) kind: Kind,
+    pub(super) deadline: Option<Instant>,
+    /// The call of theirs that this one serves.
+    pub(super) parent: Option<RequestKey>,
+    pub(super) depth: u16,
+    pub(super) stage: Stage,
+    pub(super) claim: Claim,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Call,
+    Notify { units: u32 },
+    Flush,
+}
+
+/// How far it got on the wire.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Waits for a permit or for credit.
+    Queued(Message),
+    /// Its body is with the long ones.
+    Body {
+        id: u32,
+    },
+    /// All of it is in the output, and the call is not answered.
+    Sent {
+        id: u32,
+        cancelled: bool,
+    },
+    /// Of a flush.
+    Flushing,
+    Over,
+}
+
+/// What became of it, as far as its caller is concerned.
+#[derive(Debug)]
+pub(super) enum Claim {
+    Waiting,
+    There(Outcome),
+    /// The caller has it, or does not want it.
+    Given,
+}
+
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) mtype: u32,
+    pub(super) body: Bytes,
+    pub(super) trace: Option<Trace>,
+}
+
+/// Slots are used again, each time with another generation.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u32,
+    operation: Option<Operation>,
+}
+
+impl Operations {
+    pub(super) fn insert(&mut self, operation: Operation) -> Ticket {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            (self.slots.len() - 1) as u32
+        });
+        let place = &mut self.slots[slot as usize];
+        place.operation = Some(operation);
+        Ticket { slot, generation: place.generation }
+    }
+
+    pub(super) fn of(&mut self, ticket: Ticket) -> Option<&mut Operation> {
+        let slot = self.slots.get_mut(ticket.slot())?;
+        slot.operation.as_mut().filter(|_| slot.generation == ticket.generation)
+    }
+
+    pub(super) fn peek(&self, ticket: Ticket) -> Option<&Operation> {
+        let slot = self.slots.get(ticket.slot())?;
+        slot.operation.as_ref().filter(|_| slot.generation == ticket.generation)
+    }
+
+    pub(super) fn has_outcome(&self, ticket: Ticket) -> bool {
+        self.peek(ticket).is_some_and(|operation| matches!(operation.claim, Claim::There(_)))
+    }
+
+    /// Frees the slot if neither the wire nor the caller needs it any more.
+    pub(super) fn sweep(&mut self, ticket: Ticket) {
+        let over = self.peek(ticket).is_some_and(|operation| {
+            matches!((&operation.stage, &operation.claim), (Stage::Over, Claim::Given))
+        });
+        if over {
+            let slot = &mut self.slots[ticket.slot()];
+            slot.operation = None;
+            slot.generation = slot.generation.wrapping_add(1);
+            self.free.push(ticket.slot);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Ticket, &Operation)> {
+        self.slots.iter().enumerate().filter_map(|(slot, place)| {
+            let ticket = Ticket { slot: slot as u32, generation: place.generation };
+            Some((ticket, place.operation.as_ref()?))
+        })
+    }
+
+    /// Whether there is none that is still under way.
+    /// Whether all have their outcomes, or nobody wants them.
+    pub(super) fn are_settled(&self) -> bool {
+        self.free.len() == self.slots.len()
+            || self.iter().all(|(_, operation)| !matches!(operation.claim, Claim::Waiting))
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.free.len() == self.slots.len()
+            || self.iter().all(|(_, operation)| matches!(operation.stage, Stage::Over))
+    }
+}
