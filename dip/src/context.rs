@@ -4,11 +4,17 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+
+use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::Rejection;
+use crate::wire::native::Trace;
 
 /// What a handler may take besides its message.
 ///
@@ -107,12 +113,45 @@ struct Inner {
     mtype: Mtype,
     peer: Peer,
     deadline: Instant,
+    trace: Option<Trace>,
     states: States,
+    given_up: AtomicBool,
+    told: Notify,
+}
+
+/// What can be used on behalf of a handler: it then has no more time than the handler.
+pub trait Scoped: sealed::Sealed + Sized {
+    #[doc(hidden)]
+    fn within(&self, scope: Within) -> Self;
+}
+
+/// What a scope hands on.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Within(pub(crate) Scope);
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Peer {}
+
+impl Scoped for Peer {
+    fn within(&self, scope: Within) -> Self {
+        self.within(scope.0)
+    }
 }
 
 impl Context {
-    pub(crate) fn new(mtype: Mtype, peer: Peer, deadline: Instant, states: States) -> Self {
-        Self(Arc::new(Inner { mtype, peer, deadline, states }))
+    pub(crate) fn new(
+        mtype: Mtype,
+        peer: Peer,
+        deadline: Instant,
+        trace: Option<Trace>,
+        states: States,
+    ) -> Self {
+        let (given_up, told) = (AtomicBool::new(false), Notify::new());
+        Self(Arc::new(Inner { mtype, peer, deadline, trace, states, given_up, told }))
     }
 
     /// What surrounds a message of this type from this peer, without any state and with a minute
@@ -126,7 +165,7 @@ impl Context {
     /// ```
     pub fn for_tests(mtype: impl Into<Mtype>, peer: Peer) -> Self {
         let deadline = Instant::now() + Duration::from_secs(60);
-        Self::new(mtype.into(), peer, deadline, States::default())
+        Self::new(mtype.into(), peer, deadline, None, States::default())
     }
 
     /// Which message this is.
@@ -144,6 +183,40 @@ impl Context {
     /// wait for others, may run longer.
     pub fn deadline(&self) -> Instant {
         self.0.deadline
+    }
+
+    /// Whether nobody waits for the reply any more: its caller has given up or is gone, or its time is
+    /// over. Most handlers never see it, as they are dropped then; it is for those that cannot be,
+    /// `blocking` and `no_cancel` ones.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.given_up.load(Acquire)
+    }
+
+    /// Waits until nobody waits for the reply any more.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped loses nothing.
+    pub async fn cancelled(&self) {
+        let mut told = std::pin::pin!(self.0.told.notified());
+        told.as_mut().enable();
+        if !self.is_cancelled() {
+            told.await;
+        }
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.0.given_up.store(true, Release);
+        self.0.told.notify_waiters();
+    }
+
+    /// The same client or peer, for messages that are sent on behalf of this one: they have no more
+    /// time than its handler has, and carry on its trace. The [`Peer`] that a handler takes is in
+    /// scope already.
+    pub fn scope<C: Scoped>(&self, client: &C) -> C {
+        let Inner { deadline, trace, .. } = &*self.0;
+        let scope = Scope { request: None, deadline: Some(*deadline), trace: *trace };
+        client.within(Within(scope))
     }
 
     /// Asks for a value as a handler's argument would: for extractors made of others.
@@ -187,5 +260,11 @@ impl States {
 
     fn get<T: Clone + 'static>(&self) -> Option<T> {
         self.0.get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "States({})", self.0.len())
     }
 }

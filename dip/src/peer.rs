@@ -1,18 +1,34 @@
-//! Who sent a message.
+//! Who sent a message, and how to send it one.
 
 use std::fmt;
+use std::future::Future;
 use std::num::NonZeroU32;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use uuid::Uuid;
+
+use crate::call::{Call, Message, Ready, Route, Unanswered, Way};
+use crate::error::{CallError, Reason};
+use crate::link::{Link, Scope};
+use crate::protocol::{Acknowledged, Protocol};
+use crate::transport::Credentials;
 
 /// The other end of a connection.
 ///
-/// `uid` and `pid` come from the kernel, the rest is what the peer claims.
+/// `uid` and `pid` come from the kernel, the rest is what the peer claims. On the native wire it can
+/// be sent messages, too: a handler calls back through the `Peer` it takes, and a server finds its
+/// peers by [`Server::peers`](crate::Server::peers).
+///
+/// What a handler sends through its own `Peer` belongs to the call it serves: it has no more time
+/// than that, and the other end counts it as nested.
 #[derive(Clone)]
 pub struct Peer {
     connection: Arc<Connected>,
     client_id: Option<Uuid>,
+    scope: Option<Scope>,
 }
 
 /// What holds for a connection as long as it lives.
@@ -21,7 +37,30 @@ pub(crate) struct Connected {
     pub(crate) id: PeerId,
     pub(crate) uid: Option<u32>,
     pub(crate) pid: Option<NonZeroU32>,
+    /// Which program the peer says it is.
+    pub(crate) app: Option<Box<str>>,
+    /// `None` on the classic wire.
+    pub(crate) link: Option<Arc<Link>>,
+    /// How long a message to the peer may take that says nothing of it.
+    pub(crate) timeout: Duration,
 }
+
+impl Connected {
+    /// A connection with the kernel's word on who is at the other end.
+    pub(crate) fn of(id: PeerId, credentials: Option<Credentials>) -> Self {
+        Self {
+            id,
+            uid: credentials.map(|credentials| credentials.uid),
+            pid: credentials.and_then(|credentials| credentials.pid),
+            app: None,
+            link: None,
+            timeout: TIMEOUT,
+        }
+    }
+}
+
+/// How long a message to a peer may take that says nothing of it.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The number of a connection: made by the server, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +74,16 @@ impl fmt::Display for PeerId {
 
 impl Peer {
     pub(crate) fn new(connection: Arc<Connected>, client_id: Option<Uuid>) -> Self {
-        Self { connection, client_id }
+        Self { connection, client_id, scope: None }
+    }
+
+    /// The same peer, called on behalf of a handler.
+    pub(crate) fn within(&self, scope: Scope) -> Self {
+        Self { scope: Some(scope), ..self.clone() }
+    }
+
+    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+        self.connection.link.as_ref()
     }
 
     /// This process as the other end, with an id of its choice: for tests that call handlers and
@@ -57,6 +105,9 @@ impl Peer {
             id: PeerId(0),
             uid: Some(rustix::process::geteuid().as_raw()),
             pid: NonZeroU32::new(std::process::id()),
+            app: None,
+            link: None,
+            timeout: TIMEOUT,
         };
         Self::new(Arc::new(connected), client_id)
     }
@@ -82,7 +133,72 @@ impl Peer {
     pub fn pid(&self) -> Option<NonZeroU32> {
         self.connection.pid
     }
+
+    /// Which program the peer says it is, with its version: `worker 1.2.0`. For people: a peer can
+    /// claim anything. `None` on the classic wire, and where
+    /// [`ClientBuilder::app`](crate::ClientBuilder::app) was not said.
+    pub fn app(&self) -> Option<&str> {
+        self.connection.app.as_deref()
+    }
+
+    /// Calls the peer and waits for its reply.
+    ///
+    /// The message is encoded at once and not kept. It has the time that its type declares
+    /// (`deadline`), or else 10 s.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]. A peer on the classic wire takes no messages:
+    /// [`Reason::NotSupported`].
+    pub fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
+        Call::new::<M>(self.connection.clone(), Message::of(message, Way::Call, self.scope))
+    }
+
+    /// Sends the peer a message and waits until it was acknowledged: [`call`](Self::call) for
+    /// messages that reply `()`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call).
+    pub fn send<M: Acknowledged>(&self, message: &M) -> Call<(), M::Error> {
+        self.call(message)
+    }
+
+    /// Sends the peer a one-way message: ready once the message is on its way, which waits for
+    /// credit of a peer that is slow.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call), but none of the peer's; [`Reason::SlowPeer`] when there was no
+    /// credit in time.
+    pub fn notify<M: Protocol>(&self, message: &M) -> Call {
+        Call::acknowledged(self.connection.clone(), Message::of(message, Way::Notify, self.scope))
+    }
 }
+
+impl Route for Connected {
+    fn ready(&self) -> Ready {
+        match &self.link {
+            Some(link) => Ready::Link(link.clone()),
+            None => Ready::Refused(Reason::NotSupported(CLASSIC)),
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn later(
+        self: Arc<Self>,
+        _: Message,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>> {
+        // Never asked for: there is a way, or there is none.
+        let none = CallError::NotSent(Reason::NotSupported(CLASSIC));
+        Box::pin(std::future::ready(Err(Unanswered::Here(none))))
+    }
+}
+
+const CLASSIC: &str = "the peer speaks the classic wire, on which only clients send messages";
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

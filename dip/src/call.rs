@@ -1,0 +1,321 @@
+//! A message on its way to a peer, and what comes back.
+
+mod message;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+pub(crate) use message::{Message, Way};
+
+use crate::codec::{Body, Codec, DecodeLimits};
+use crate::error::{CallError, Reason, Remote};
+use crate::limits;
+use crate::link::{Departure, Link};
+use crate::mtype::Mtype;
+use crate::protocol::{NoError, Protocol};
+use crate::reply::{Code, Handled};
+use crate::session::native::{Outcome, Refused, Ticket};
+
+/// A message on its way: what the methods of [`Client`](crate::Client) and [`Peer`](crate::Peer) that
+/// send one return. `T` is the reply, `E` the error that the message declares.
+///
+/// Nothing is sent before the first poll, and the time runs from then on.
+///
+/// # Cancel safety
+///
+/// A future that is dropped gives the message up. On the native wire the peer is told, and stops the
+/// handler; on the classic one the connection is closed. Either way the message may have been
+/// handled, and its reply is never taken for another one. A one-way message that has begun to leave
+/// leaves whole.
+#[must_use = "nothing is sent until the future is awaited"]
+pub struct Call<T = (), E = NoError> {
+    state: State,
+    reply: fn(Bytes) -> Result<T, CallError<E>>,
+    failure: fn(Remote, &[u8]) -> CallError<E>,
+}
+
+enum State {
+    Begun {
+        route: Arc<dyn Route>,
+        message: Result<Message, Reason>,
+    },
+    /// The handle is kept: a client closes when nobody has it any more.
+    Called {
+        called: Called,
+        _route: Arc<dyn Route>,
+    },
+    Later {
+        ended: Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>>,
+        process: u32,
+    },
+    Over,
+}
+
+/// Where the messages of a handle go.
+pub(crate) trait Route: Send + Sync {
+    /// The way there, as far as it is known without waiting.
+    fn ready(&self) -> Ready;
+
+    /// How long a message may take that says nothing of it.
+    fn timeout(&self) -> Duration;
+
+    /// Sends a message where [`ready`](Self::ready) was [`Later`](Ready::Later).
+    fn later(
+        self: Arc<Self>,
+        message: Message,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>>;
+}
+
+pub(crate) enum Ready {
+    Link(Arc<Link>),
+    Refused(Reason),
+    Later,
+}
+
+/// Why there is no reply, before the error that the message declares is read.
+pub(crate) enum Unanswered {
+    Here(CallError<NoError>),
+    There(Remote, Bytes),
+}
+
+impl<T, E> Call<T, E> {
+    /// Gives this message its own time, from the first poll to the reply; afterwards it has no
+    /// effect. A call made on behalf of a handler never gets more than its handler has left.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use dip::builtin::Stdout;
+    ///
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// client.send(&Stdout("now or never".into())).timeout(Duration::from_millis(100)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn timeout(mut self, time: Duration) -> Self {
+        if let State::Begun { message: Ok(message), .. } = &mut self.state {
+            message.timeout = Some(time);
+        }
+        self
+    }
+}
+
+impl<T: Send + 'static, E: std::error::Error + serde::de::DeserializeOwned> Call<T, E> {
+    /// A call that `M` replies to.
+    pub(crate) fn new<M: Protocol<Reply = T, Error = E>>(
+        route: Arc<dyn Route>,
+        message: Result<Message, Reason>,
+    ) -> Self {
+        Self {
+            state: State::Begun { route, message },
+            reply: reply_of::<M>,
+            failure: CallError::from_native,
+        }
+    }
+}
+
+impl Call {
+    /// A message without a reply of its own.
+    pub(crate) fn acknowledged(route: Arc<dyn Route>, message: Result<Message, Reason>) -> Self {
+        Self {
+            state: State::Begun { route, message },
+            reply: |_| Ok(()),
+            failure: |remote, _| CallError::Rejected(remote),
+        }
+    }
+}
+
+/// Reads the reply to a message of this type.
+pub(crate) fn reply_of<M: Protocol>(body: Bytes) -> Result<M::Reply, CallError<M::Error>> {
+    let limits = DecodeLimits::for_body(body.len());
+    M::ReplyCodec::decode(Body::from(body), &limits).map_err(|error| {
+        let text = format!("the reply cannot be read: {}", error.text());
+        CallError::Rejected(Remote::from_native(Code::Decode, Handled::Yes, text))
+    })
+}
+
+impl<T, E> Future for Call<T, E> {
+    type Output = Result<T, CallError<E>>;
+
+    /// # Panics
+    ///
+    /// When it has ended before, and, where there is no native connection, outside of a tokio
+    /// runtime.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let State::Begun { .. } = self.state {
+            self.state = match std::mem::replace(&mut self.state, State::Over) {
+                State::Begun { message: Err(reason), .. } => {
+                    return Poll::Ready(Err(CallError::NotSent(reason)));
+                }
+                State::Begun { route, message: Ok(message) } => match begin(route, message) {
+                    Ok(state) => state,
+                    Err(reason) => return Poll::Ready(Err(CallError::NotSent(reason))),
+                },
+                state => state,
+            };
+        }
+        let ended = match &mut self.state {
+            State::Called { called, .. } => ready!(Pin::new(called).poll(cx)),
+            // The reply belongs to the process that sent the message.
+            State::Later { process, .. } if *process != std::process::id() => {
+                Err(Unanswered::Here(CallError::ConnectionLost))
+            }
+            State::Later { ended, .. } => ready!(ended.as_mut().poll(cx)),
+            State::Begun { .. } | State::Over => panic!("a `Call` was polled after it had ended"),
+        };
+        self.state = State::Over;
+        Poll::Ready(match ended {
+            Ok(body) => (self.reply)(body),
+            Err(Unanswered::Here(error)) => Err(error.widen()),
+            Err(Unanswered::There(remote, detail)) => Err((self.failure)(remote, &detail)),
+        })
+    }
+}
+
+/// Puts the message on its way.
+fn begin(route: Arc<dyn Route>, message: Message) -> Result<State, Reason> {
+    match route.ready() {
+        Ready::Link(link) => {
+            let called = Called::begin(link, message, route.timeout())?;
+            Ok(State::Called { called, _route: route })
+        }
+        Ready::Refused(reason) => Err(reason),
+        Ready::Later => {
+            Ok(State::Later { ended: route.later(message), process: std::process::id() })
+        }
+    }
+}
+
+/// A message under way on a link; dropping it gives it up.
+pub(crate) struct Called {
+    link: Arc<Link>,
+    ticket: Option<Ticket>,
+    mtype: Mtype,
+    name: &'static str,
+    way: Way,
+}
+
+impl Called {
+    /// Puts a message on its way; its time runs from now on.
+    pub(crate) fn begin(
+        link: Arc<Link>,
+        message: Message,
+        timeout: Duration,
+    ) -> Result<Self, Reason> {
+        if link.is_forked() {
+            return Err(Reason::Forked);
+        }
+        let Message { mtype, name, body, way, scope, .. } = message;
+        if link.differs(mtype) {
+            return Err(Reason::SchemaMismatch { mtype, name });
+        }
+        let own = limits::end(Instant::now(), message.timeout.unwrap_or(timeout));
+        let inherited = scope.and_then(|scope| scope.deadline);
+        let deadline = Some(inherited.map_or(own, |inherited| own.min(inherited)));
+        let departure = Departure { mtype, body: Body::from(body), deadline, scope };
+        let ticket = match way {
+            Way::Call => link.call(departure),
+            Way::Notify => link.notify(departure),
+        };
+        Ok(Self { link, ticket: Some(ticket), mtype, name, way })
+    }
+
+    fn ended(&self, outcome: Outcome) -> Result<Bytes, Unanswered> {
+        ended(outcome, self.mtype, self.name, self.way)
+    }
+}
+
+/// What the outcome of a message means to its sender.
+pub(crate) fn ended(
+    outcome: Outcome,
+    mtype: Mtype,
+    name: &'static str,
+    way: Way,
+) -> Result<Bytes, Unanswered> {
+    let here = match outcome {
+        Outcome::Reply(body) => return Ok(body),
+        Outcome::Sent | Outcome::Flushed => return Ok(Bytes::new()),
+        Outcome::Failed { code, handled, text, detail } => {
+            let code = Code::from_number(code);
+            if code != Code::SchemaMismatch {
+                let handled = Handled::from_number(handled).unwrap_or(Handled::Maybe);
+                let remote = Remote::from_native(code, handled, text);
+                return Err(Unanswered::There(remote, detail));
+            }
+            CallError::NotSent(Reason::SchemaMismatch { mtype, name })
+        }
+        Outcome::Late { .. } if way == Way::Notify => CallError::NotSent(Reason::SlowPeer),
+        Outcome::Late { sent } => CallError::Deadline { sent },
+        Outcome::Lost { sent: true } => CallError::ConnectionLost,
+        Outcome::Lost { sent: false } => CallError::NotSent(Reason::Disconnected),
+        Outcome::Refused(refused) => CallError::NotSent(match refused {
+            Refused::TooLarge { size, limit } => {
+                let [size, limit] =
+                    [size, limit].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+                Reason::TooLarge { size, limit }
+            }
+            Refused::TooDeep => Reason::TooDeep,
+            Refused::ShuttingDown => Reason::ShuttingDown,
+            Refused::Passive => Reason::NotSupported(PASSIVE),
+        }),
+    };
+    Err(Unanswered::Here(here))
+}
+
+const PASSIVE: &str = "the peer is a blocking client, which takes no messages";
+
+impl Future for Called {
+    type Output = Result<Bytes, Unanswered>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let lost = || Poll::Ready(Err(Unanswered::Here(CallError::ConnectionLost)));
+        let Some(ticket) = self.ticket else { return lost() };
+        match self.link.poll_outcome(ticket, cx) {
+            Poll::Ready(outcome) => {
+                self.ticket = None;
+                Poll::Ready(self.ended(outcome))
+            }
+            Poll::Pending if self.link.is_forked() => {
+                // The reply belongs to the process that sent the message.
+                self.ticket = None;
+                lost()
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take()
+            && !self.link.is_forked()
+        {
+            self.link.abandon(ticket);
+        }
+    }
+}
+
+#[cfg(test)]
+impl<T, E> Call<T, E> {
+    /// As if it was polled by a child that was forked off.
+    pub(crate) fn pretend_forked(&mut self) {
+        if let State::Later { process, .. } = &mut self.state {
+            *process += 1;
+        }
+    }
+}
+
+/// What stage it is in: messages are not for logs.
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.state {
+            State::Begun { .. } => "Call(not polled yet)",
+            State::Called { .. } | State::Later { .. } => "Call(under way)",
+            State::Over => "Call(over)",
+        })
+    }
+}

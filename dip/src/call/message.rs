@@ -1,0 +1,83 @@
+//! A message as it is encoded, before it is known how it travels.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::codec::{BodyMut, EncodeError};
+use crate::error::Reason;
+use crate::link::Scope;
+use crate::mtype::Mtype;
+use crate::protocol::Protocol;
+
+/// A message and what its sender wants of it.
+#[derive(Clone)]
+pub(crate) struct Message {
+    pub(crate) mtype: Mtype,
+    /// The name of its type, for errors.
+    pub(crate) name: &'static str,
+    pub(crate) body: Bytes,
+    pub(crate) way: Way,
+    /// Its reply is `()`: the classic wire can carry it.
+    pub(crate) acknowledged: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) scope: Option<Scope>,
+}
+
+/// Whether an answer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Call,
+    Notify,
+}
+
+impl Message {
+    /// Encodes a message.
+    pub(crate) fn of<M: Protocol>(
+        message: &M,
+        way: Way,
+        scope: Option<Scope>,
+    ) -> Result<Self, Reason> {
+        Ok(Self {
+            name: std::any::type_name::<M>(),
+            way,
+            acknowledged: std::any::TypeId::of::<M::Reply>() == std::any::TypeId::of::<()>(),
+            timeout: M::DEADLINE,
+            scope,
+            ..Self::encode(M::MTYPE, M::MAX_LEN, |body| message.encode(body))?
+        })
+    }
+
+    /// A message that is only acknowledged, with the body that `encode` writes.
+    pub(crate) fn encode(
+        mtype: Mtype,
+        limit: Option<u32>,
+        encode: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
+    ) -> Result<Self, Reason> {
+        let limit = in_memory(limit.unwrap_or(u32::MAX));
+        let mut out = Vec::new();
+        let mut body = BodyMut::sharing(&mut out, limit);
+        encode(&mut body).map_err(Reason::Encode)?;
+        let size = body.len();
+        let encoded = body.into_encoded().map_err(|_| Reason::TooLarge { size, limit })?;
+        Ok(Self::raw(mtype, encoded.into_bytes(out)))
+    }
+
+    /// A message that is only acknowledged, with this body.
+    pub(crate) fn raw(mtype: Mtype, body: Bytes) -> Self {
+        Self {
+            mtype,
+            name: "",
+            body,
+            way: Way::Call,
+            acknowledged: true,
+            timeout: None,
+            scope: None,
+        }
+    }
+}
+
+/// No body in memory is longer than an address can say.
+fn in_memory(len: u32) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
+}

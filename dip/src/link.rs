@@ -1,0 +1,332 @@
+//! A native connection as those see it who call through it: what they put in, and who waits for what.
+//!
+//! The session is behind a lock that is held for one command at a time, never while a message is
+//! encoded or decoded, a handler runs or a waker is called. Whoever puts something in wakes the
+//! driver of the connection, which writes all that has come together by then at once.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::codec::Body;
+use crate::mtype::Mtype;
+use crate::process::Process;
+use crate::reply::Outcome as Answer;
+use crate::session::native::{Event, Outcome, Outgoing, Receipt, RequestKey, Session, Ticket};
+use crate::wire::native::{Failure, Trace};
+
+/// How long a connection that nobody holds any more may take to write what was put in.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The shared half of a native connection.
+pub(crate) struct Link {
+    state: Mutex<State>,
+    /// The numbers of the message types that the two sides know different versions of, ascending.
+    mismatched: Vec<u32>,
+    process: Process,
+}
+
+/// What the lock is around.
+pub(crate) struct State {
+    pub(crate) session: Session,
+    /// Who waits for an operation, by its slot.
+    waiting: Vec<Option<Waker>>,
+    driver: Option<Waker>,
+    /// The driver will look before it sleeps: nobody has to wake it.
+    awake: bool,
+    ending: Option<Ending>,
+    /// Who waits for all outcomes to be there, or for the end.
+    watching: Vec<Waker>,
+}
+
+/// How a connection comes to its end from this side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// What was put in is written until then; nobody waits for answers.
+    Writing(Instant),
+    /// At once, as the peer does not take what it is sent.
+    Slow,
+    /// It has ended.
+    Ended,
+}
+
+/// The call that a handler serves: what calls made on its behalf take over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    pub(crate) request: Option<RequestKey>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) trace: Option<Trace>,
+}
+
+/// A message on its way out.
+pub(crate) struct Departure<'a> {
+    pub(crate) mtype: Mtype,
+    pub(crate) body: Body<'a>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) scope: Option<Scope>,
+}
+
+impl Link {
+    pub(crate) fn new(session: Session, mismatched: Vec<u32>) -> Self {
+        let state = State {
+            session,
+            waiting: Vec::new(),
+            driver: None,
+            awake: false,
+            ending: None,
+            watching: Vec::new(),
+        };
+        Self { state: Mutex::new(state), mismatched, process: Process::current() }
+    }
+
+    /// Begins a call.
+    pub(crate) fn call(&self, departure: Departure<'_>) -> Ticket {
+        self.command(|session, now| session.call(departure.outgoing(), now))
+    }
+
+    /// Begins a one-way message.
+    pub(crate) fn notify(&self, departure: Departure<'_>) -> Ticket {
+        self.command(|session, now| session.notify(departure.outgoing(), now))
+    }
+
+    /// Sends a one-way message if the peer takes one now.
+    pub(crate) fn try_notify(&self, departure: Departure<'_>) -> bool {
+        self.command(|session, now| session.try_notify(departure.outgoing(), now))
+    }
+
+    /// Waits until the peer has dispatched what was put in before.
+    pub(crate) async fn flush(&self, deadline: Option<Instant>) -> Outcome {
+        let ticket = self.command(|session, now| session.flush(deadline, now));
+        let waiting = Waiting { link: self, ticket };
+        let outcome = poll_fn(|cx| self.poll_outcome(ticket, cx)).await;
+        std::mem::forget(waiting);
+        outcome
+    }
+
+    /// What became of an operation; it is over with that.
+    pub(crate) fn poll_outcome(&self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let mut state = self.lock();
+        if let Some(outcome) = state.session.outcome(ticket) {
+            return Poll::Ready(outcome);
+        }
+        let slot = ticket.slot();
+        if state.waiting.len() <= slot {
+            state.waiting.resize_with(slot + 1, || None);
+        }
+        let old = match &state.waiting[slot] {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => state.waiting[slot].replace(cx.waker().clone()),
+        };
+        drop(state);
+        // A waker may run code of its own when it is dropped.
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Nobody waits any more for an operation that has not ended.
+    pub(crate) fn abandon(&self, ticket: Ticket) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        // The place is another's as soon as the operation is over.
+        let old = state.waiting.get_mut(ticket.slot()).and_then(Option::take);
+        state.session.abandon(ticket, now);
+        let driver = state.wake();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        drop(old);
+    }
+
+    /// Answers a call of the peer.
+    pub(crate) fn answer(&self, request: RequestKey, answer: Answer) {
+        match answer {
+            Ok(body) => {
+                self.command(|session, _| session.reply(request, Body::from(body)));
+            }
+            Err(rejection) => {
+                let text = rejection.text_on_wire();
+                let failure = Failure {
+                    code: rejection.code().number(),
+                    handled: rejection.handled().number(),
+                    text: &text,
+                    detail: rejection.detail(),
+                };
+                self.command(|session, _| session.fail(request, failure));
+            }
+        }
+    }
+
+    /// A one-way message of the peer was handled.
+    pub(crate) fn notice_ended(&self, receipt: Receipt) {
+        self.command(|session, _| session.notice_ended(receipt));
+    }
+
+    /// Whether the peer takes bodies of this length at all.
+    pub(crate) fn takes(&self, len: usize) -> bool {
+        self.lock().session.takes(len as u64)
+    }
+
+    /// Whether the two sides know different versions of a type.
+    pub(crate) fn differs(&self, mtype: Mtype) -> bool {
+        self.mismatched.binary_search(&mtype.number()).is_ok()
+    }
+
+    /// Whether the connection still carries new messages.
+    pub(crate) fn is_open(&self) -> bool {
+        let state = self.lock();
+        state.ending.is_none() && !state.session.has_said_goodbye()
+    }
+
+    /// As [`is_forked`](Self::is_forked), and never mistaken.
+    pub(crate) fn is_in_a_child(&self) -> bool {
+        self.process.is_surely_forked()
+    }
+
+    pub(crate) fn is_forked(&self) -> bool {
+        self.process.is_forked()
+    }
+
+    /// Ends the connection once everything that was put in is written.
+    pub(crate) fn close(&self) {
+        self.end(Ending::Writing(Instant::now() + LAST_WORDS));
+    }
+
+    /// Ends the connection: its peer is too slow.
+    pub(crate) fn cut(&self) {
+        self.end(Ending::Slow);
+    }
+
+    /// Waits until nobody waits for an outcome any more, or the connection has ended.
+    pub(crate) async fn settled(&self) {
+        self.until(|state| state.session.is_settled() || state.has_ended()).await;
+    }
+
+    /// Waits until the connection has ended.
+    pub(crate) async fn ended(&self) {
+        self.until(State::has_ended).await;
+    }
+
+    async fn until(&self, reached: impl Fn(&State) -> bool) {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if reached(&state) {
+                return Poll::Ready(());
+            }
+            if !state.watching.iter().any(|waker| waker.will_wake(cx.waker())) {
+                state.watching.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn end(&self, ending: Ending) {
+        let mut state = self.lock();
+        state.ending.get_or_insert(ending);
+        let driver = state.wake();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    /// Runs a command, and has the driver look at what came of it.
+    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Session, Instant) -> T) -> T {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let done = command(&mut state.session, now);
+        let driver = state.wake();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        done
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives an operation up when it is dropped before it has ended.
+struct Waiting<'a> {
+    link: &'a Link,
+    ticket: Ticket,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.link.abandon(self.ticket);
+    }
+}
+
+impl State {
+    /// The waker of a driver that sleeps.
+    fn wake(&mut self) -> Option<Waker> {
+        if std::mem::replace(&mut self.awake, true) { None } else { self.driver.take() }
+    }
+
+    /// The driver runs.
+    pub(crate) fn begin_turn(&mut self) {
+        self.awake = true;
+    }
+
+    /// The driver is about to sleep.
+    pub(crate) fn end_turn(&mut self, waker: &Waker) {
+        self.awake = false;
+        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+            self.driver = Some(waker.clone());
+        }
+    }
+
+    /// What happened: who waited for it is put into `wake`, to be woken without the lock.
+    pub(crate) fn poll_event(&mut self, wake: &mut Vec<Waker>) -> Option<Event> {
+        loop {
+            match self.session.poll_event()? {
+                Event::Woken(ticket) => {
+                    wake.extend(self.waiting.get_mut(ticket.slot()).and_then(Option::take));
+                }
+                event => return Some(event),
+            }
+        }
+    }
+
+    /// Lets those look who wait for something to be over.
+    pub(crate) fn show(&mut self, wake: &mut Vec<Waker>) {
+        if !self.watching.is_empty() && (self.session.is_settled() || self.has_ended()) {
+            wake.append(&mut self.watching);
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ending == Some(Ending::Ended)
+    }
+
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    /// Nothing goes in or out any more: all that waited learns it.
+    pub(crate) fn ended(&mut self, wake: &mut Vec<Waker>) {
+        self.ending = Some(Ending::Ended);
+        self.session.lost();
+        wake.append(&mut self.watching);
+    }
+}
+
+impl<'a> Departure<'a> {
+    fn outgoing(self) -> Outgoing<'a> {
+        let Self { mtype, body, deadline, scope } = self;
+        Outgoing {
+            mtype: mtype.number(),
+            body,
+            deadline,
+            parent: scope.and_then(|scope| scope.request),
+            trace: scope.and_then(|scope| scope.trace),
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").finish_non_exhaustive()
+    }
+}
