@@ -1,343 +1,49 @@
-//! Drives a session over a stream: reads, runs handlers, writes, watches the time.
-//!
-//! One task a connection. It never ends with a handler half done because the peer has left: what
-//! was received whole is handled, whether or not somebody waits for the answer.
+//! A stream becomes a connection: on the wire that its first byte asks for.
 
-mod time;
-mod traffic;
+pub(crate) mod classic;
+mod first;
+mod handshake;
+pub(crate) mod native;
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::task::{self, Poll};
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
-use tokio::task::coop;
+use crate::peer::Connected;
+use crate::service::{CloseReason, Service};
+use crate::transport::Stream;
 
-use crate::builtin::SetConnectionId;
-use crate::codec::{Body, DecodeLimits};
-use crate::dispatch::{Answer, Dispatched, Running, Sender};
-use crate::peer::{Connected, Peer};
-use crate::protocol::Protocol;
-use crate::reply::{Code, Rejection};
-use crate::service::{CloseReason, Lane, Memory, Service, Stage};
-use crate::session::classic::{Admission, Event, Session};
-use crate::wire::classic::SET_CONNECTION_ID;
+pub(crate) use handshake::{Greeted, Unwelcome, fields, greet};
 
-/// Replies that wait to be written, in bytes, before no further message is taken in hand.
-const MAX_OUTPUT: usize = 64 << 10;
+use first::First;
 
-/// Replies that are written before the next handler runs. They wait for each other up to here, as
-/// one write costs more than the handlers of many small messages.
-const BATCH: usize = 256;
-
-/// How long handlers may follow each other before somebody looks for bytes to read.
-const WATCH: Duration = Duration::from_millis(50);
-
-/// A connection and everything it has in hand.
-pub(crate) struct Connection<S> {
-    service: Arc<Service>,
-    stream: S,
-    connected: Arc<Connected>,
-    peer: Peer,
-    session: Session,
-    in_hand: Option<InHand>,
-    input: Input,
-    /// Nobody has looked for bytes to read since.
-    unwatched: Option<Instant>,
-    /// The peer has taken no byte since.
-    stalled: Option<Instant>,
-    unwritable: bool,
-    draining: bool,
-    closing: Option<CloseReason>,
-    memory: Memory,
-    queue: Arc<Semaphore>,
-    lane: Lane,
+/// Serves a stream that was accepted until its end.
+pub(crate) async fn serve(service: Arc<Service>, mut stream: Stream, connected: Connected) {
+    let id = connected.id;
+    let reason = match First::read(&service, &mut stream).await {
+        Err(reason) => reason,
+        Ok(First { bytes, begun }) if bytes.first() == Some(&HELLO) && service.wires().native => {
+            handshake::welcome(service.clone(), stream, connected, bytes, begun).await
+        }
+        Ok(_) if !service.wires().classic => {
+            first::turn_away(stream, "this server does not speak the classic wire").await;
+            CloseReason::Denied
+        }
+        Ok(First { bytes, begun }) => {
+            let peer = connected.id;
+            let connection = classic::Connection::new(service.clone(), stream, connected, begun);
+            let reason = connection.run(&bytes).await;
+            service.peers().leave(peer, reason);
+            reason
+        }
+    };
+    let peer = id.0;
+    match reason {
+        CloseReason::PeerClosed | CloseReason::ShuttingDown | CloseReason::Closed => {
+            tracing::debug!(peer, ?reason, "connection closed");
+        }
+        _ => tracing::warn!(peer, ?reason, "connection closed"),
+    }
+    service.totals().closed(reason);
 }
 
-/// The message whose handler runs.
-struct InHand {
-    mtype: u8,
-    bytes: usize,
-    started: Instant,
-    running: Running,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Input {
-    Open,
-    Ended,
-    Broken,
-}
-
-/// What woke a connection.
-enum Turn {
-    Handled(Answer),
-    Wrote,
-    Read,
-    Timer,
-    Draining,
-    Closed,
-    Evicted,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(crate) fn new(service: Arc<Service>, stream: S, connected: Connected) -> Self {
-        let connected = Arc::new(connected);
-        Self {
-            session: Session::new(service.limits(), Instant::now()),
-            peer: Peer::new(connected.clone(), None),
-            memory: Memory::new(service.memory()),
-            queue: Arc::new(Semaphore::new(
-                service.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
-            )),
-            lane: Lane::default(),
-            in_hand: None,
-            input: Input::Open,
-            unwatched: None,
-            stalled: None,
-            unwritable: false,
-            draining: false,
-            closing: None,
-            service,
-            stream,
-            connected,
-        }
-    }
-
-    /// Serves the connection until its end.
-    pub(crate) async fn run(mut self) {
-        let reason = self.drive().await;
-        let peer = self.connected.id.0;
-        match reason {
-            CloseReason::PeerClosed | CloseReason::ShuttingDown => {
-                tracing::debug!(peer, ?reason, "connection closed");
-            }
-            _ => tracing::warn!(peer, ?reason, "connection closed"),
-        }
-        self.service.totals().closed(reason);
-    }
-
-    async fn drive(&mut self) -> CloseReason {
-        let service = self.service.clone();
-        let (mut first, mut second) = (service.stage(), service.stage());
-        let mut draining = pin!(first.wait_for(|stage| *stage >= Stage::Draining));
-        let mut closed = pin!(second.wait_for(|stage| *stage == Stage::Closed));
-        let mut evicted = Some(Box::pin(service.incomplete().evicted()));
-        let mut timer = pin!(tokio::time::sleep(service.limits().handshake));
-        loop {
-            self.take_in_hand();
-            if self.session.greeted() {
-                evicted = None;
-            }
-            if let Some(reason) = self.ended() {
-                self.linger(reason).await;
-                return reason;
-            }
-            let deadline = self.deadline();
-            // The timer may fire early, never late: moving it for each message costs more.
-            if deadline.is_some_and(|at| at < timer.deadline().into_std()) || timer.is_elapsed() {
-                timer.as_mut().reset(deadline.unwrap_or_else(far_away).into());
-            }
-            let turn = tokio::select! {
-                biased;
-                turn = poll_fn(|cx| self.poll_turn(cx)) => turn,
-                () = timer.as_mut() => Turn::Timer,
-                _ = &mut draining, if !self.draining => Turn::Draining,
-                _ = &mut closed => Turn::Closed,
-                () = async { match &mut evicted {
-                    Some(evicted) => evicted.await,
-                    None => std::future::pending().await,
-                } } => Turn::Evicted,
-            };
-            match turn {
-                Turn::Handled(answer) => {
-                    self.look_before_reply().await;
-                    if let Some(done) = self.in_hand.take() {
-                        self.reply(done.mtype, done.bytes, done.started, &answer);
-                    }
-                    // Handlers that are ready at once would keep others from running.
-                    coop::consume_budget().await;
-                }
-                Turn::Wrote | Turn::Read => {}
-                Turn::Timer => self.check_time(),
-                Turn::Draining => self.draining = true,
-                Turn::Evicted => {
-                    evicted = None;
-                    self.close(CloseReason::Evicted, Some("too many connections say nothing"));
-                }
-                Turn::Closed => {
-                    self.abort();
-                    return CloseReason::ShuttingDown;
-                }
-            }
-        }
-    }
-
-    /// Takes messages in hand until one has to be waited for.
-    fn take_in_hand(&mut self) {
-        while self.in_hand.is_none() && self.session.output().len() < MAX_OUTPUT {
-            let Some(event) = self.session.poll_event(&Known(&self.service)) else { return };
-            let started = Instant::now();
-            let (mtype, bytes, dispatched) = match event {
-                Event::Refused(mtype, why) => {
-                    if why.code() == Code::UnknownType {
-                        self.service.totals().unknown.fetch_add(1, Relaxed);
-                    } else {
-                        self.service.routes().refused(mtype);
-                    }
-                    (mtype, 0, Dispatched::Done(Err(why)))
-                }
-                Event::Message(mtype, body) => (mtype, body.len(), self.dispatch(mtype, body)),
-            };
-            match dispatched {
-                Dispatched::Done(answer) if !self.session.is_in_doubt() => {
-                    self.reply(mtype, bytes, started, &answer);
-                }
-                Dispatched::Done(answer) => {
-                    let running: Running = Box::pin(std::future::ready(answer));
-                    self.in_hand = Some(InHand { mtype, bytes, started, running });
-                }
-                Dispatched::Running(running) => {
-                    self.in_hand = Some(InHand { mtype, bytes, started, running });
-                }
-            }
-        }
-    }
-
-    fn dispatch(&mut self, mtype: u8, body: Bytes) -> Dispatched {
-        if self.draining {
-            return Dispatched::Done(Err(shutting_down()));
-        }
-        if mtype == SET_CONNECTION_ID {
-            let limits = DecodeLimits::for_body(body.len());
-            let id = SetConnectionId::decode(Body::from(body), &limits);
-            let answer = id.map_err(|error| Rejection::from_decode(&error)).map(|id| {
-                self.peer = Peer::new(self.connected.clone(), Some(id.0));
-            });
-            if let Some(to) = self.service.routes().byte(mtype) {
-                to.counters.count.fetch_add(1, Relaxed);
-                to.counters.ended(&answer);
-            }
-            return Dispatched::Done(answer);
-        }
-        let Self { service, peer, queue, lane, .. } = &*self;
-        Sender { service, peer, queue, lane }.dispatch(mtype, body)
-    }
-
-    fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answer) {
-        let took = started.elapsed();
-        let written = self.session.reply(answer.as_ref().copied());
-        self.memory.hold(self.session.buffered());
-        let to = self.service.routes().byte(mtype);
-        let name = to.map_or("", |to| (to.protocol.name)());
-        let peer = self.connected.id.0;
-        if !written {
-            self.service.totals().late_replies.fetch_add(1, Relaxed);
-            if to.is_none_or(|to| to.counters.late.fetch_add(1, Relaxed) == 0) {
-                tracing::warn!(
-                    peer,
-                    mtype,
-                    name,
-                    ?took,
-                    "a reply was due so late that its sender had given up: it is not written (said once)",
-                );
-            }
-        }
-        let outcome = match answer {
-            _ if !written => "late",
-            Ok(()) => "ok",
-            Err(rejection) => rejection.class(),
-        };
-        tracing::debug!(target: "dip::message", peer, mtype, name, bytes, ?took, outcome);
-    }
-
-    /// Polls the handler, then writes, then reads.
-    fn poll_turn(&mut self, cx: &mut task::Context<'_>) -> Poll<Turn> {
-        let now = Instant::now();
-        let unwatched = now.saturating_duration_since(*self.unwatched.get_or_insert(now));
-        if self.session.output().len() >= BATCH || unwatched > WATCH {
-            if self.poll_write(cx).is_ready() {
-                return Poll::Ready(Turn::Wrote);
-            }
-            if self.poll_read(cx).is_ready() {
-                return Poll::Ready(Turn::Read);
-            }
-        }
-        if let Some(in_hand) = &mut self.in_hand
-            && let Poll::Ready(answer) = in_hand.running.as_mut().poll(cx)
-        {
-            return Poll::Ready(Turn::Handled(answer));
-        }
-        if self.poll_write(cx).is_ready() {
-            return Poll::Ready(Turn::Wrote);
-        }
-        self.poll_read(cx).map(|()| Turn::Read)
-    }
-
-    /// Why the connection is at its end, once nothing is left to do.
-    fn ended(&mut self) -> Option<CloseReason> {
-        if self.in_hand.is_some() || !self.session.output().is_empty() {
-            return None;
-        }
-        if self.closing.is_some() {
-            return self.closing;
-        }
-        if self.session.is_closing() {
-            return Some(CloseReason::TooLarge);
-        }
-        match self.input {
-            _ if self.draining => Some(CloseReason::ShuttingDown),
-            Input::Ended if !self.session.is_mid_frame() => Some(CloseReason::PeerClosed),
-            Input::Ended | Input::Broken => Some(CloseReason::Lost),
-            Input::Open => None,
-        }
-    }
-
-    fn close(&mut self, reason: CloseReason, last_word: Option<&str>) {
-        if self.closing.is_none() {
-            self.closing = Some(reason);
-            let last_word =
-                last_word.map(|text| Rejection::of(Code::Denied, "ConnectionError", text));
-            self.session.close(last_word);
-        }
-    }
-
-    /// The server does not wait any longer: the handler in hand is dropped and its sender told.
-    fn abort(&mut self) {
-        if let Some(in_hand) = self.in_hand.take() {
-            let text = "the server stopped before the handler had ended";
-            let why = Rejection::of(Code::Cancelled, "ConnectionError", text);
-            self.reply(in_hand.mtype, in_hand.bytes, in_hand.started, &Err(why));
-            let mut cx = task::Context::from_waker(task::Waker::noop());
-            _ = self.poll_write(&mut cx);
-        }
-    }
-}
-
-fn shutting_down() -> Rejection {
-    Rejection::of(Code::ShuttingDown, "ConnectionError", "the server is shutting down")
-}
-
-/// A deadline that is none, in the reach of every timer.
-fn far_away() -> Instant {
-    Instant::now() + Duration::from_secs(24 * 3600)
-}
-
-/// Takes in what the router knows, up to the limit of each type.
-struct Known<'a>(&'a Service);
-
-impl Admission for Known<'_> {
-    fn max_len(&self, mtype: u8) -> Result<usize, Rejection> {
-        let limits = self.0.limits();
-        match self.0.routes().byte(mtype) {
-            Some(to) => Ok(to.max_len(limits)),
-            None if self.0.routes().fallback(mtype).is_some() => Ok(limits.max_message.0),
-            None => Err(Rejection::unknown_type(mtype)),
-        }
-    }
-}
+/// The first byte of the native wire.
+const HELLO: u8 = 0x05;

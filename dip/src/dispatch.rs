@@ -1,11 +1,11 @@
 //! One message, from its body to the outcome of its handler.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
-use std::time::Instant;
+use std::task::{self, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedMutexGuard, Semaphore};
@@ -16,22 +16,41 @@ use crate::context::Context;
 use crate::guard::{Guarded, guarded};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::limits;
+use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
 use crate::reply::{self, Code, Outcome, Rejection, Work};
 use crate::service::{Blocking, Hold, Lane, MEMORY_UNIT, Service, Unhandled};
 
-/// What is to be answered.
-pub(crate) type Answer = Result<(), Rejection>;
+/// A message that has arrived whole.
+pub(crate) struct Arrival<'a> {
+    pub(crate) mtype: Mtype,
+    pub(crate) body: Body<'a>,
+    /// Until when its sender waits, if that is known; the handler's own cap holds besides.
+    pub(crate) deadline: Option<Instant>,
+    /// The call it came with, to which messages to its sender belong; on the native wire.
+    pub(crate) scope: Option<Scope>,
+    /// Calls within calls are not held back by others: those they serve wait for them.
+    pub(crate) nested: bool,
+}
 
 /// A handler under way, with all that waits and counts around it.
-pub(crate) type Running = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// A message whose handler has been started, or that needs none.
 pub(crate) enum Dispatched {
-    Done(Answer),
-    Running(Running),
+    Done(Outcome),
+    Running(Started),
+}
+
+/// A handler that has been started.
+pub(crate) struct Started {
+    pub(crate) handler: &'static HandlerEntry,
+    pub(crate) running: Running,
+    pub(crate) context: Context,
+    /// It can be dropped when nobody waits for it any more.
+    pub(crate) stoppable: bool,
 }
 
 /// What dispatching a message needs of its connection.
@@ -42,34 +61,33 @@ pub(crate) struct Sender<'a> {
     pub(crate) queue: &'a Arc<Semaphore>,
     /// Keeps ordered handlers of this connection apart.
     pub(crate) lane: &'a Lane,
+    /// Whether a handler of that order would wait for one that waits for it.
+    pub(crate) would_deadlock: &'a dyn Fn(Order) -> bool,
 }
 
 impl Sender<'_> {
     /// Decodes a message and starts its handler.
-    pub(crate) fn dispatch(&self, mtype: u8, body: Bytes) -> Dispatched {
+    pub(crate) fn dispatch(&self, arrival: Arrival<'_>) -> Dispatched {
         let routes = self.service.routes();
-        match routes.byte(mtype) {
-            Some(to) => match to.handler.or(routes.fallback(mtype)) {
-                Some(handler) => self.start(handler, Some(to), mtype, body),
-                None => Dispatched::Done(self.unhandled(to, body)),
-            },
-            None => match routes.fallback(mtype) {
-                Some(handler) => self.start(handler, None, mtype, body),
-                None => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
-            },
+        let mtype = arrival.mtype;
+        let to = routes.find(mtype.number());
+        let handler = to.and_then(|to| to.handler).or(routes.fallback_of(mtype.number()));
+        match (handler, to) {
+            (Some(handler), to) => self.start(handler, to, arrival),
+            (None, Some(to)) => Dispatched::Done(self.unhandled(to, arrival.body)),
+            (None, None) => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
         }
     }
 
     /// A known type that nobody handles.
-    fn unhandled(&self, to: &Destination, body: Bytes) -> Answer {
+    fn unhandled(&self, to: &Destination, body: Body<'_>) -> Outcome {
         to.counters.count.fetch_add(1, Relaxed);
         let (mtype, name) = (to.protocol.mtype, (to.protocol.name)());
         let acknowledged =
             to.protocol.builtin && self.service.unhandled() == Unhandled::Acknowledge;
         let answer = if acknowledged {
             let limits = self.decode_limits(body.len());
-            let check = || (to.protocol.check)(Body::from(body), &limits);
-            guarded(check, name)
+            guarded(|| (to.protocol.check)(body, &limits), name)
                 .and_then(|checked| checked.map_err(|error| Rejection::from_decode(&error)))
         } else {
             Err(Rejection::no_handler(mtype))
@@ -77,49 +95,69 @@ impl Sender<'_> {
         if to.counters.unhandled.fetch_add(1, Relaxed) == 0 {
             tracing::warn!(%mtype, name, acknowledged, "a message that no handler takes (said once)");
         }
-        to.counters.ended(&answer);
-        answer
+        to.counters.ended(answer.is_ok());
+        answer.map(|()| Bytes::new())
     }
 
     fn start(
         &self,
         handler: &'static HandlerEntry,
         to: Option<&Arc<Destination>>,
-        mtype: u8,
-        body: Bytes,
+        arrival: Arrival<'_>,
     ) -> Dispatched {
         let count = Count::new(to);
+        let Arrival { mtype, body, deadline, scope, nested } = arrival;
         let (len, limits) = (body.len(), self.decode_limits(body.len()));
         let cap = self.service.limits().handler_cap;
-        let deadline = limits::end(Instant::now(), cap);
-        let context = Context::new(
-            Mtype::byte(mtype),
-            self.peer.clone(),
-            deadline,
-            self.service.states().clone(),
-        );
-        let request = Request { body: Body::from(body), limits: &limits, context: &context };
+        let own = limits::end(Instant::now(), cap);
+        let deadline = deadline.map_or(own, |deadline| own.min(deadline));
+        let peer = match scope {
+            Some(scope) => self.peer.within(scope),
+            None => self.peer.clone(),
+        };
+        let trace = scope.and_then(|scope| scope.trace);
+        let context = Context::new(mtype, peer, deadline, trace, self.service.states().clone());
+        if handler.order.is_some_and(self.would_deadlock) {
+            let why = "a handler it serves holds the lane that its own handler has to wait for";
+            let why = Rejection::of(Code::WouldDeadlock, "RuntimeError", why);
+            return Dispatched::Done(count.end(Err(why)));
+        }
+        let request = Request { body, limits: &limits, context: &context };
         let running = match guarded(|| (handler.start)(request), handler.name).flatten() {
             Ok(running) => running,
             Err(rejection) => return Dispatched::Done(count.end(Err(rejection))),
         };
-        let mut turn = Turn::of(handler.order.map(|order| match order {
+        let turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),
             Order::Server => self.service.lanes().of_server(),
         }));
+        let stoppable = handler.cancel && matches!(running.0, Work::Future(_));
         let (blocking, running_handlers) = (self.service.blocking(), self.service.running());
         let run = move |hold| run(running, blocking, hold, handler.name);
-        match handler.ack {
+        let running: Running = match handler.ack {
             Ack::Handled => {
-                let Ok(permit) = running_handlers.try_acquire_owned() else {
+                let Ok(permit) = running_handlers
+                    .try_acquire_owned()
+                    .map(Some)
+                    .or_else(|error| if nested { Ok(None) } else { Err(error) })
+                else {
                     let why = overloaded("the server runs as many handlers as it may");
                     return Dispatched::Done(count.end(Err(why)));
                 };
-                Dispatched::Running(Box::pin(async move {
+                let running = async move {
                     let turn = turn.come().await;
-                    count.end(run(Box::new((turn, permit))).await.map(drop))
-                }))
+                    count.end(run(Box::new((turn, permit))).await)
+                };
+                if handler.cancel {
+                    Box::pin(running)
+                } else {
+                    // Its call may end before it does.
+                    Box::pin(async move {
+                        let capped = tokio::time::timeout(cap, running);
+                        capped.await.unwrap_or_else(|_| Err(capped_at(cap)))
+                    })
+                }
             }
             Ack::Received => {
                 // What waits unanswered is not in the hands of its connection any more.
@@ -129,23 +167,22 @@ impl Sender<'_> {
                     return Dispatched::Done(count.end(Err(why)));
                 };
                 let (service, queue) = (self.service.clone(), self.queue.clone());
-                Dispatched::Running(Box::pin(async move {
+                Box::pin(async move {
                     // Neither semaphore is ever closed.
-                    let Ok(place) = queue.acquire_owned().await else { return Ok(()) };
-                    // Tasks do not begin in the order in which they are spawned.
-                    turn.queue_up().await;
+                    let Ok(place) = queue.acquire_owned().await else { return Ok(Bytes::new()) };
                     service.spawn(async move {
                         let turn = turn.come().await;
                         let Ok(permit) = running_handlers.acquire_owned().await else { return };
                         let hold = Box::new((turn, permit, place, memory));
                         if let Ok(outcome) = tokio::time::timeout(cap, run(hold)).await {
-                            _ = count.end(outcome.map(drop));
+                            _ = count.end(outcome);
                         }
                     });
-                    Ok(())
-                }))
+                    Ok(Bytes::new())
+                })
             }
-        }
+        };
+        Dispatched::Running(Started { handler, running, context, stoppable })
     }
 
     fn decode_limits(&self, len: usize) -> DecodeLimits {
@@ -172,7 +209,8 @@ async fn run(
     }
 }
 
-/// A turn in a lane. Its place is taken at the first poll of either function.
+/// A turn in a lane. Its place is taken when it is made: tasks do not begin in the order in which they
+/// are spawned.
 enum Turn {
     /// There is no lane to wait in.
     Free,
@@ -182,21 +220,15 @@ enum Turn {
 
 impl Turn {
     fn of(lane: Option<Lane>) -> Self {
-        lane.map_or(Self::Free, |lane| Self::Waiting(Box::pin(lane.lock_owned())))
-    }
-
-    /// Takes the place, without waiting for the turn.
-    async fn queue_up(&mut self) {
-        poll_fn(|cx| {
-            if let Self::Waiting(lock) = self {
-                // A task that has used up its time is told to come again, and gets no place.
-                if let Poll::Ready(guard) = pin!(unconstrained(lock)).poll(cx) {
-                    *self = Self::Come(guard);
-                }
-            }
-            Poll::Ready(())
-        })
-        .await;
+        let Some(lane) = lane else { return Self::Free };
+        let mut lock = Box::pin(lane.lock_owned());
+        // Who waits for the turn polls again, with a waker of its own. A task that has used up its time
+        // would be told to come again, and get no place.
+        let mut cx = task::Context::from_waker(Waker::noop());
+        match pin!(unconstrained(lock.as_mut())).poll(&mut cx) {
+            Poll::Ready(guard) => Self::Come(guard),
+            Poll::Pending => Self::Waiting(lock),
+        }
     }
 
     async fn come(self) -> Option<OwnedMutexGuard<()>> {
@@ -206,6 +238,11 @@ impl Turn {
             Self::Come(guard) => Some(guard),
         }
     }
+}
+
+/// The answer of a handler that was stopped.
+pub(crate) fn capped_at(cap: Duration) -> Rejection {
+    Rejection::of(Code::Deadline, "TimeoutError", format!("the handler was stopped after {cap:?}"))
 }
 
 fn overloaded(text: &str) -> Rejection {
@@ -227,12 +264,12 @@ impl Count {
         Self { to: to.cloned(), ended: false }
     }
 
-    fn end(mut self, answer: Answer) -> Answer {
+    fn end(mut self, outcome: Outcome) -> Outcome {
         self.ended = true;
         if let Some(to) = &self.to {
-            to.counters.ended(&answer);
+            to.counters.ended(outcome.is_ok());
         }
-        answer
+        outcome
     }
 }
 

@@ -137,6 +137,12 @@ limits! {
     /// What all bodies under way may take together, as they were received, in bytes: 512 MiB. The
     /// first 64 KiB of a connection are free.
     memory: impl Into<ByteSize> => ByteSize = ByteSize(512 << 20),
+    /// How many calls of one connection may be in hand at once on the native wire: 256. Calls within
+    /// calls count apart, 64 at each depth.
+    calls: u16 => u16 = 256,
+    /// How much of one-way messages a connection may send ahead of their handlers on the native wire,
+    /// in units: 1024. A message costs one, and one more for each KiB of its body.
+    notify_window: u32 => u32 = 1024,
     /// How many connections there may be: 4096, or what the process may open less 64 (but at least
     /// half of it) when that is fewer.
     connections: usize => usize = 4096,

@@ -4,27 +4,33 @@ mod blocking;
 mod incomplete;
 mod lanes;
 mod memory;
+mod peers;
 mod stats;
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
+use uuid::Uuid;
 
+pub use peers::ClientGone;
 pub use stats::{CloseReason, Stats, TypeStats};
 
 pub(crate) use blocking::{Blocking, Hold};
 pub(crate) use incomplete::Incomplete;
 pub(crate) use lanes::{Lane, Lanes};
 pub(crate) use memory::{MEMORY_UNIT, Memory};
+pub(crate) use peers::{Hooks, Peers};
 pub(crate) use stats::Totals;
 
 use crate::context::States;
+use crate::error::{Error, Fault};
 use crate::limits::Limits;
 use crate::peer::PeerId;
-use crate::registry::Routes;
+use crate::registry::{Router, Routes};
 
 /// The routes of a server, its limits, and what its connections take from each other.
 pub(crate) struct Service {
@@ -32,6 +38,9 @@ pub(crate) struct Service {
     states: States,
     limits: Limits,
     unhandled: Unhandled,
+    wires: Wires,
+    instance: [u8; 16],
+    peers: Peers,
     totals: Totals,
     stage: watch::Sender<Stage>,
     incomplete: Incomplete,
@@ -53,6 +62,33 @@ pub enum Unhandled {
     Reject,
 }
 
+/// How the state of a service holds the service itself: it must not keep it alive.
+#[derive(Clone)]
+pub(crate) struct WeakService(pub(crate) Weak<Service>);
+
+/// Which wires a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wires {
+    pub(crate) classic: bool,
+    pub(crate) native: bool,
+}
+
+impl Default for Wires {
+    fn default() -> Self {
+        Self { classic: true, native: true }
+    }
+}
+
+/// What a service is made of besides its routes.
+#[derive(Debug, Default)]
+pub(crate) struct Setup {
+    pub(crate) states: States,
+    pub(crate) limits: Limits,
+    pub(crate) unhandled: Unhandled,
+    pub(crate) wires: Wires,
+    pub(crate) hooks: Hooks,
+}
+
 /// How far a server has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -64,18 +100,49 @@ pub(crate) enum Stage {
     Closed,
 }
 
+impl Setup {
+    /// Adds a value of state; a second one of its type is a fault.
+    #[track_caller]
+    pub(crate) fn add_state<T: Send + Sync + 'static>(&mut self, state: T) -> Option<Fault> {
+        let at = std::panic::Location::caller();
+        let name = std::any::type_name::<T>();
+        let fault = || Fault::new(format!("two values of state `{name}` were given"), at);
+        (!self.states.insert(state)).then(fault)
+    }
+}
+
 impl Service {
-    pub(crate) fn new(
-        routes: Routes,
-        states: States,
-        limits: Limits,
-        unhandled: Unhandled,
-    ) -> Self {
+    /// The service of these handlers, checked together with what was found wrong before; without a
+    /// router one that handles nothing.
+    pub(crate) fn assemble(
+        router: Option<Router>,
+        mut setup: Setup,
+        mut faults: Vec<Fault>,
+    ) -> Result<Arc<Self>, Error> {
+        let routes = match router {
+            Some(router) => router.check(&setup.states).map_err(|more| faults.extend(more)).ok(),
+            None => Some(Routes::without_handlers()),
+        };
+        let (Some(routes), true) = (routes, faults.is_empty()) else {
+            Fault::sort(&mut faults);
+            return Err(Error::Startup(faults));
+        };
+        Ok(Arc::new_cyclic(|weak| {
+            setup.states.insert(WeakService(weak.clone()));
+            Self::new(routes, setup)
+        }))
+    }
+
+    pub(crate) fn new(routes: Routes, setup: Setup) -> Self {
+        let Setup { states, limits, unhandled, wires, hooks } = setup;
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         Self {
             routes,
             states,
             unhandled,
+            wires,
+            instance: Uuid::new_v4().into_bytes(),
+            peers: Peers::new(hooks),
             totals: Totals::default(),
             stage: watch::Sender::new(Stage::Open),
             incomplete: Incomplete::new(limits.incomplete_connections),
@@ -126,6 +193,19 @@ impl Service {
         self.unhandled
     }
 
+    pub(crate) fn wires(&self) -> Wires {
+        self.wires
+    }
+
+    /// What tells this server from one that is started later.
+    pub(crate) fn instance(&self) -> [u8; 16] {
+        self.instance
+    }
+
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
     pub(crate) fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -157,15 +237,16 @@ impl Service {
     }
 
     /// Runs a handler that no connection waits for, until the end of the server.
-    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
         let mut stage = self.stage();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             tokio::select! {
                 () = work => {}
-                _ = stage.wait_for(|stage| *stage == Stage::Closed) => {}
+                Ok(_) = stage.wait_for(|stage| *stage == Stage::Closed) => {}
             }
             // The drain waits for the last receiver to go.
             drop(stage);
         });
+        task.abort_handle()
     }
 }

@@ -120,6 +120,17 @@ reasons! {
     SlowConsumer,
     /// The server stopped.
     ShuttingDown,
+    /// This side closed it, when nobody held it any more.
+    Closed,
+    /// The peer broke the rules of the native wire.
+    Violation,
+}
+
+impl CloseReason {
+    /// Whether nothing can be written any more.
+    pub(crate) fn is_of_writing(self) -> bool {
+        matches!(self, Self::Lost | Self::SlowConsumer)
+    }
 }
 
 /// The counters behind [`Stats`] that belong to no type.

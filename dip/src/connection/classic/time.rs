@@ -5,8 +5,8 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Connection, InHand};
+use crate::dispatch::capped_at;
 use crate::limits;
-use crate::reply::{Code, Rejection};
 use crate::service::CloseReason;
 use crate::session::classic::Overdue;
 
@@ -30,9 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let over = |in_hand: &mut InHand| now >= limits::end(in_hand.started, cap);
         if let Some(late) = self.in_hand.take_if(over) {
-            let text = format!("the handler was stopped after {cap:?}");
-            let rejection = Rejection::of(Code::Deadline, "TimeoutError", text);
-            self.reply(late.mtype, late.bytes, late.started, &Err(rejection));
+            self.reply(late.mtype, late.bytes, late.started, &Err(capped_at(cap)));
         }
         let (reason, last_word) = match self.session.overdue(now).filter(|_| reads) {
             None => return,

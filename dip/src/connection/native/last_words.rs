@@ -1,0 +1,85 @@
+//! The end of a connection: what was put in still leaves, and all who wait learn it.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWrite};
+
+use super::Connection;
+use super::admission::Admitting;
+use super::traffic::SLICES;
+use crate::reply::Code;
+use crate::service::CloseReason;
+
+/// How long the peer may take to read the last words before the connection is closed.
+const LINGER: Duration = Duration::from_secs(1);
+
+impl Connection {
+    /// Says goodbye, and closes in a way that lets it arrive: bytes that nobody reads would reset the
+    /// connection and take it with them.
+    pub(super) async fn finish(&mut self, reason: CloseReason) {
+        if reason.is_of_writing() || self.unwritable.is_some() {
+            return;
+        }
+        // What has begun may have had its effect: that is said before the last word.
+        self.stop_all();
+        self.serving.link.command(|session, _| {
+            // The last word would deny what is not answered.
+            let denies = session.has_answered();
+            session.goaway(if denies { 0 } else { Code::ShuttingDown.number() }, "");
+        });
+        let drain = async {
+            poll_fn(|cx| {
+                self.poll_write(cx);
+                let over = self.output.is_empty() || self.unwritable.is_some();
+                if over { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await?;
+            let mut scratch = [0; 1024];
+            while self.stream.read(&mut scratch).await? > 0 {}
+            io::Result::Ok(())
+        };
+        _ = tokio::time::timeout(LINGER, drain).await;
+    }
+
+    /// Writes without the runtime what it has not got to.
+    fn write_now(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + LINGER;
+        loop {
+            if self.output.is_empty() {
+                std::mem::swap(self.serving.link.lock().session.output(), &mut self.output);
+                if self.output.is_empty() {
+                    return self.stream.settle_now(deadline);
+                }
+            }
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = self.output.slices(&mut slices);
+            let written = self.stream.write_now(&slices[..count], deadline)?;
+            self.output.advance(written);
+        }
+    }
+}
+
+/// A runtime that shuts down drops its tasks: a program that notifies and leaves `main` would lose
+/// what it sent last.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.serving.link.is_in_a_child() {
+            return;
+        }
+        let broken =
+            self.unwritable.is_some() || self.closing.is_some_and(CloseReason::is_of_writing);
+        if !self.finished && !broken {
+            // A peer that is gone has nothing to lose.
+            _ = self.write_now();
+        }
+        let Self { serving, account, input, .. } = &mut *self;
+        input.end(&mut Admitting { serving, account });
+        self.serving.link.lock().ended(&mut self.woken);
+        self.follow_events();
+    }
+}
