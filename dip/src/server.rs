@@ -1,19 +1,24 @@
 //! A server: what users hold of it.
 
 mod accept;
+mod broadcast;
 mod builder;
+mod over;
 mod signals;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 pub use accept::Bound;
+pub use broadcast::{Broadcast, Slow};
 pub use builder::ServerBuilder;
+pub use over::Connection;
 pub use signals::signals;
 
 use crate::context::{Context, FromContext};
+use crate::peer::{Peer, PeerId};
 use crate::reply::{Code, Rejection};
-use crate::service::{Service, Stage, Stats};
+use crate::service::{Service, Stage, Stats, WeakService};
 use crate::transport::{Address, AddressError};
 
 /// A running server: a handle, cheap to clone. Handlers may take it as an argument.
@@ -38,12 +43,8 @@ use crate::transport::{Address, AddressError};
 #[derive(Clone)]
 pub struct Server(Arc<Service>);
 
-/// How the state of a server holds the server itself: it must not keep it alive.
-#[derive(Clone)]
-struct WeakServer(Weak<Service>);
-
 impl Server {
-    /// Begins a server at `address`: a path, `unix:PATH` or `tcp:HOST:PORT`.
+    /// Begins a server at `address`: an [`Address`], as a path or `tcp:HOST:PORT`.
     ///
     /// A bad address is an error of [`bind`](ServerBuilder::bind).
     pub fn builder(address: impl TryInto<Address, Error: Into<AddressError>>) -> ServerBuilder {
@@ -53,6 +54,23 @@ impl Server {
     /// What has happened so far.
     pub fn stats(&self) -> Stats {
         self.0.stats()
+    }
+
+    /// The peers that are connected now, in the order in which they came.
+    ///
+    /// ```no_run
+    /// # fn example(server: dip::Server, run: dip::Uuid) {
+    /// let workers: Vec<dip::Peer> = server.peers();
+    /// let of_this_run = workers.iter().filter(|worker| worker.client_id() == Some(run));
+    /// # _ = of_this_run.count(); }
+    /// ```
+    pub fn peers(&self) -> Vec<Peer> {
+        self.0.peers().all()
+    }
+
+    /// The peer of this connection, if it is still there.
+    pub fn peer(&self, id: PeerId) -> Option<Peer> {
+        self.0.peers().find(id)
     }
 
     /// Begins a graceful stop and returns at once: no new connections, messages in hand are
@@ -65,7 +83,7 @@ impl Server {
 
 impl FromContext for Server {
     fn from_context(context: &Context) -> Result<Self, Rejection> {
-        let server = context.state::<WeakServer>().and_then(|server| server.0.upgrade());
+        let server = context.state::<WeakService>().and_then(|service| service.0.upgrade());
         // What runs a handler keeps the server alive; only a context kept for later outlives it.
         let ended = || Rejection::of(Code::Cancelled, "ConnectionError", "the server has ended");
         server.map(Self).ok_or_else(ended)

@@ -11,13 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use super::Server;
-use crate::connection::Connection;
+use crate::connection;
 use crate::error::{Error, Result};
 use crate::peer::Connected;
 use crate::reply::{Code, Rejection};
 use crate::service::{CloseReason, Service, Stage};
 use crate::transport::{Address, Listener, Refusal, Stream};
-use crate::wire::classic;
 
 /// How often a server looks whether its path still leads to it.
 const PATH_CHECK: Duration = Duration::from_secs(2);
@@ -151,12 +150,8 @@ impl Bound {
                     return;
                 }
             };
-            let connected = Connected {
-                id: service.next_peer(),
-                uid: credentials.map(|credentials| credentials.uid),
-                pid: credentials.and_then(|credentials| credentials.pid),
-            };
-            Connection::new(service, stream, connected).run().await;
+            let connected = Connected::of(service.next_peer(), credentials);
+            connection::serve(service, stream, connected).await;
         });
     }
 }
@@ -168,7 +163,7 @@ fn denied(refusal: &Refusal) -> (CloseReason, Rejection) {
 
 /// Tells a peer why it may not connect: it is the reply to its first frame.
 async fn turn_away(mut stream: Stream, why: &Rejection) {
-    _ = stream.write_all(classic::error_text(why.class(), why.text()).as_bytes()).await;
+    _ = stream.write_all(why.text_on_wire().as_bytes()).await;
     _ = stream.shutdown().await;
     let mut scratch = [0; 1024];
     while stream.read(&mut scratch).await.is_ok_and(|n| n > 0) {}

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 
-use super::{Bound, Server, WeakServer};
-use crate::context::States;
-use crate::error::{Error, Fault, Result};
+use super::{Bound, Server};
+use crate::error::{Fault, Result};
 use crate::limits::Limits;
+use crate::peer::Peer;
 use crate::registry::Router;
-use crate::service::{Service, Unhandled};
+use crate::service::{ClientGone, CloseReason, Service, Setup, Unhandled};
 use crate::transport::{Access, Address, AddressError, Listener, Options};
 
 /// The options of a server. Each is also a key of [`serve!`](crate::serve).
@@ -18,11 +17,9 @@ use crate::transport::{Access, Address, AddressError, Listener, Options};
 pub struct ServerBuilder {
     address: Result<Address, AddressError>,
     router: Option<Router>,
-    states: States,
+    setup: Setup,
     faults: Vec<Fault>,
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    limits: Limits,
-    unhandled: Unhandled,
     options: Options,
 }
 
@@ -31,11 +28,9 @@ impl ServerBuilder {
         Self {
             address,
             router: None,
-            states: States::default(),
+            setup: Setup::default(),
             faults: Vec::new(),
             shutdown: None,
-            limits: Limits::default(),
-            unhandled: Unhandled::default(),
             options: Options::default(),
         }
     }
@@ -49,11 +44,7 @@ impl ServerBuilder {
     /// State that handlers take as `State<T>`: one value a type, cloned for each message.
     #[track_caller]
     pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
-        if !self.states.insert(state) {
-            let name = std::any::type_name::<T>();
-            let what = format!("two values of state `{name}` were given");
-            self.faults.push(Fault::new(what, std::panic::Location::caller()));
-        }
+        self.faults.extend(self.setup.add_state(state));
         self
     }
 
@@ -66,7 +57,7 @@ impl ServerBuilder {
 
     /// What the server accepts from its peers.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.setup.limits = limits;
         self
     }
 
@@ -92,7 +83,45 @@ impl ServerBuilder {
     /// What happens to built-in messages that no handler takes: they are acknowledged, unless said
     /// otherwise.
     pub fn unhandled(mut self, unhandled: Unhandled) -> Self {
-        self.unhandled = unhandled;
+        self.setup.unhandled = unhandled;
+        self
+    }
+
+    /// Whether the classic wire is spoken, as Python workers do: yes, unless said otherwise.
+    pub fn classic(mut self, classic: bool) -> Self {
+        self.setup.wires.classic = classic;
+        self
+    }
+
+    /// Whether the native wire is spoken: yes, unless said otherwise. Without it clients of dip fall
+    /// back to the classic one.
+    pub fn native(mut self, native: bool) -> Self {
+        self.setup.wires.native = native;
+        self
+    }
+
+    /// Runs `hook` when a peer has connected and can be sent messages. It must not block; a task that
+    /// it spawns may call the peer.
+    ///
+    /// On the classic wire a peer claims its id later: the one that the hook gets has none.
+    pub fn on_connect(mut self, hook: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+        self.setup.hooks.connect = Some(Box::new(hook));
+        self
+    }
+
+    /// Runs `hook` when a connection has closed. It must not block.
+    pub fn on_disconnect(
+        mut self,
+        hook: impl Fn(Peer, CloseReason) + Send + Sync + 'static,
+    ) -> Self {
+        self.setup.hooks.disconnect = Some(Box::new(hook));
+        self
+    }
+
+    /// Runs `hook` when the last connection has closed that claimed this id from this process: a
+    /// worker with a pool of connections is gone once. It must not block.
+    pub fn on_client_gone(mut self, hook: impl Fn(ClientGone) + Send + Sync + 'static) -> Self {
+        self.setup.hooks.client_gone = Some(Box::new(hook));
         self
     }
 
@@ -100,22 +129,12 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Startup`] with everything that is wrong with the program, or why the address cannot
+    /// [`Error::Startup`](crate::Error::Startup) with everything that is wrong with the program, or why the address cannot
     /// be taken.
     pub async fn bind(self) -> Result<Bound> {
-        let mut faults = self.faults;
         let router = self.router.unwrap_or_else(Router::linked);
-        let routes = router.check(&self.states).map_err(|more| faults.extend(more)).ok();
-        let (Some(routes), true) = (routes, faults.is_empty()) else {
-            Fault::sort(&mut faults);
-            return Err(Error::Startup(faults));
-        };
+        let service = Service::assemble(Some(router), self.setup, self.faults)?;
         let listener = Listener::bind(&self.address?, self.options).await?;
-        let Self { mut states, limits, unhandled, .. } = self;
-        let service = Arc::new_cyclic(|weak| {
-            states.insert(WeakServer(weak.clone()));
-            Service::new(routes, states, limits, unhandled)
-        });
         Ok(Bound::new(Server(service), listener, self.shutdown))
     }
 
