@@ -1,36 +1,50 @@
 //! A client: what it is made of, and what users hold of it.
 
 mod builder;
-mod sending;
+mod classic;
+mod dial;
+mod shared;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 
+pub(crate) use builder::CONNECT;
 pub use builder::ClientBuilder;
-pub use sending::Sending;
+pub(crate) use classic::frame as classic_frame;
+pub(crate) use dial::{CLASSIC_ONLY, Unreached, is_remembered, remember, unwelcome};
+pub(crate) use shared::{CLASSIC_TIMEOUT, NATIVE_TIMEOUT};
 
+use crate::call::{Call, Message, Way};
 use crate::codec::{self, BodyMut, Codec, EncodeError};
-use crate::error::{Error, Reason, Result};
+use crate::context::{Scoped, Within, sealed};
+use crate::error::{Reason, Result};
+use crate::link::Scope;
 use crate::mtype::Mtype;
-use crate::pool::{Frame, Pool};
-use crate::protocol::Acknowledged;
-use crate::transport::{Address, AddressError};
+use crate::protocol::{Acknowledged, Protocol};
+use crate::transport::{Address, AddressError, Stream};
 use crate::value::{Value, to_value};
+
+use shared::Shared;
 
 /// A client of one server: a handle, cheap to clone.
 ///
-/// Towards a classic server it keeps a pool of connections, each of which carries one message at a
-/// time: sends of different tasks run side by side, up to the size of the pool, and the rest wait
-/// for their turn. A connection on which a reply is still due is never used again, so that no reply
-/// is ever taken for the answer to another message. When the server is restarted, the next send
-/// connects again.
+/// Towards a dip server it is one connection of the native wire, on which any number of messages
+/// travel at once, both ways: a client with a [`router`](ClientBuilder::router) also handles what the
+/// server sends. Towards a classic server, as the Python package is one, it keeps a pool of
+/// connections, each of which carries one message at a time; a connection on which a reply is still
+/// due is never used again. Which of the two it is, the first connection finds out
+/// ([`wire`](Self::wire)). When the server is restarted, the next message connects again; what was
+/// under way is [`ConnectionLost`](crate::CallError::ConnectionLost).
 ///
 /// A client belongs to the tokio runtime that it was made in; its methods need one with I/O and time.
-/// After a `fork`, every send in the child is [`Reason::Forked`], and the parent's client goes on.
+/// After a `fork`, every message in the child is [`Reason::Forked`](crate::Reason::Forked), and the
+/// parent's client goes on.
+///
+/// When the last clone is dropped, what was sent still leaves, for a second at most;
+/// [`close`](Self::close) also waits until it has arrived.
 ///
 /// ```no_run
 /// use dip::builtin::Stdout;
@@ -43,13 +57,9 @@ use crate::value::{Value, to_value};
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Client(Arc<Shared>);
-
-struct Shared {
-    pool: Arc<Pool>,
-    timeout: Duration,
-    app: Option<(String, String)>,
-    process: u32,
+pub struct Client {
+    shared: Arc<Shared>,
+    scope: Option<Scope>,
 }
 
 /// Which of dip's two wires is spoken.
@@ -58,14 +68,14 @@ struct Shared {
 pub enum Wire {
     /// That of the Python package deepfos-ipc 1.3.1: acknowledged messages, nothing else.
     Classic,
-    /// dip's own, which this version does not speak yet.
+    /// dip's own: typed replies and errors, one-way messages, calls both ways, many at a time.
     Native,
 }
 
 impl Client {
-    /// Connects to the server at `address` (a path, `unix:PATH` or `tcp:HOST:PORT`) with the
-    /// options of [`builder`](Self::builder) as they are: a random id, 5 s for each message, 16
-    /// connections at most.
+    /// Connects to the server at [`address`](Address) with the options of [`builder`](Self::builder)
+    /// as they are: a random id, 10 s for each message (5 s on the classic wire), the wire that the
+    /// server speaks.
     ///
     /// ```no_run
     /// # async fn example() -> dip::Result<()> {
@@ -86,7 +96,7 @@ impl Client {
         Self::builder(address).connect().await
     }
 
-    /// Begins a client of the server at `address`: a path, `unix:PATH` or `tcp:HOST:PORT`.
+    /// Begins a client of the server at [`address`](Address).
     ///
     /// A bad address is an error of [`connect`](ClientBuilder::connect).
     ///
@@ -105,7 +115,25 @@ impl Client {
         ClientBuilder::new(address.try_into().map_err(Into::into))
     }
 
-    /// The wire that is spoken with the server.
+    /// Begins a client over a stream that is connected already: a child's standard input and output,
+    /// one end of [`pair`](crate::pair), a TLS stream. It speaks the native wire.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> dip::Result<()> {
+    /// let (ours, theirs) = dip::pair();
+    /// let server = dip::Connection::over(theirs, dip::Router::linked());
+    /// # drop(server);
+    /// let client = dip::Client::over(ours);
+    /// # drop(client);
+    /// # Ok(()) }
+    /// ```
+    pub fn over(
+        stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+    ) -> ClientBuilder {
+        ClientBuilder::over(Stream::over(stream))
+    }
+
+    /// The wire that is spoken with the server now.
     ///
     /// ```no_run
     /// # async fn example(client: dip::Client) {
@@ -115,14 +143,48 @@ impl Client {
     /// # }
     /// ```
     pub fn wire(&self) -> Wire {
-        Wire::Classic
+        self.shared.wire()
     }
 
-    /// Sends a message and waits until it was acknowledged: a handler has returned.
+    /// Calls the server and waits for its reply.
     ///
     /// The message is encoded at once and not kept. It has the time that its type declares
-    /// (`deadline`), or else the client's. Sending [`SetConnectionId`](crate::builtin::SetConnectionId)
-    /// gives the whole client that id, once it was acknowledged.
+    /// (`deadline`), or else the client's.
+    ///
+    /// ```rust,standalone_crate
+    /// # use dip::Protocol; use serde::{Serialize, Deserialize};
+    /// #[derive(Serialize, Deserialize, Protocol)]
+    /// #[mtype(b'A')]
+    /// #[protocol(reply = i64)]
+    /// struct Add { a: i64, b: i64 }
+    ///
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// let sum = client.call(&Add { a: 1, b: 2 }).await?;
+    /// assert_eq!(sum, 3);
+    /// # Ok(()) }
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`](crate::CallError), which says of each whether the message may have been
+    /// handled. Those of a message that was certainly not sent, as [`Reason`](crate::Reason): a value
+    /// that does not encode; a body that is longer than the type, the server or the wire allows; a
+    /// type of which the server knows another version; a server that is not there; with a classic
+    /// server, whatever its wire cannot carry: a reply, a name, an empty body.
+    ///
+    /// `ok` with something behind it is no reply of a classic server, and the end of that
+    /// connection: [`ConnectionLost`](crate::CallError::ConnectionLost), because the message may
+    /// have been handled. An error text is read until 50 ms without more of it, or 64 KiB.
+    pub fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
+        Call::new::<M>(self.shared.clone(), Message::of(message, Way::Call, self.scope))
+    }
+
+    /// Sends a message and waits until it was acknowledged, which is when its handler has returned:
+    /// [`call`](Self::call) for messages that reply `()`, on either wire.
+    ///
+    /// On the classic wire, sending [`SetConnectionId`](crate::builtin::SetConnectionId) gives the
+    /// whole client that id, once it was acknowledged.
     ///
     /// ```no_run
     /// use dip::builtin::Header;
@@ -134,18 +196,49 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`CallError`](crate::CallError), which says of each whether the message may have been handled.
-    /// Those of a message that was certainly not sent, as [`Reason`]: a value that does not encode;
-    /// a body over 4 GiB or the type's own limit; with a classic server an empty body, which it
-    /// never answers, and a type known by a name; a server that is not there, refuses the id or
-    /// closes before the whole message is out.
+    /// Those of [`call`](Self::call).
+    pub fn send<M: Acknowledged>(&self, message: &M) -> Call<(), M::Error> {
+        self.call(message)
+    }
+
+    /// Sends a one-way message: ready once it is on its way. A server that is slow to handle them
+    /// holds it back until there is credit for it.
     ///
-    /// `ok` with something behind it is no reply of a classic server, and the end of that
-    /// connection: [`ConnectionLost`](crate::CallError::ConnectionLost), because the message may
-    /// have been handled. An error text is read until 50 ms without more of it, or 64 KiB.
-    pub fn send<M: Acknowledged>(&self, message: &M) -> Sending<M::Error> {
-        let frame = sending::encode(M::MTYPE, M::MAX_LEN, |body| message.encode(body));
-        self.sending(frame, M::DEADLINE.unwrap_or(self.0.timeout))
+    /// Nobody says what became of it; [`flush`](Self::flush) waits until it was dispatched.
+    ///
+    /// ```no_run
+    /// use dip::builtin::Stdout;
+    ///
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// for line in ["one", "two", "three"] {
+    ///     client.notify(&Stdout(line.into())).await?;
+    /// }
+    /// client.flush().await?; // all three have come to their handlers
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call), but none of the server's;
+    /// [`Reason::SlowPeer`](crate::Reason::SlowPeer) when there was no credit in time.
+    pub fn notify<M: Protocol>(&self, message: &M) -> Call {
+        Call::acknowledged(self.shared.clone(), Message::of(message, Way::Notify, self.scope))
+    }
+
+    /// Waits until the server has dispatched everything that was sent before: the handlers have been
+    /// started, or wait for their turn in a lane. With a classic server there is nothing to wait
+    /// for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Deadline`](crate::Error::Deadline) after the client's time,
+    /// [`Error::ConnectionLost`](crate::Error::ConnectionLost).
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped loses nothing.
+    pub async fn flush(&self) -> Result<()> {
+        self.shared.flush().await
     }
 
     /// Sends anything that serde can serialize as JSON (`J`) and waits for the acknowledgement.
@@ -158,8 +251,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send).
-    pub fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Sending {
+    /// Those of [`call`](Self::call).
+    pub fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Call {
         self.send_as(b'J', |body| codec::json::encode(value, body))
     }
 
@@ -174,8 +267,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send).
-    pub fn send_pickle<T: Serialize + ?Sized>(&self, value: &T) -> Sending {
+    /// Those of [`call`](Self::call).
+    pub fn send_pickle<T: Serialize + ?Sized>(&self, value: &T) -> Call {
         self.send_as(b'P', |body| <codec::Pickle as Codec<Value>>::encode(&to_value(value)?, body))
     }
 
@@ -190,18 +283,38 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`send`](Self::send).
-    pub fn send_raw(&self, mtype: impl Into<Mtype>, body: impl Into<Bytes>) -> Sending {
-        self.sending(sending::raw(mtype.into(), body.into()), self.0.timeout)
+    /// Those of [`call`](Self::call).
+    pub fn send_raw(&self, mtype: impl Into<Mtype>, body: impl Into<Bytes>) -> Call {
+        self.acknowledged(Ok(Message::raw(mtype.into(), body.into())))
     }
 
-    /// Lets what is under way finish, and closes all connections. A message that is sent later, by
-    /// any clone, is [`Reason::Closed`].
+    /// Waits until the connection has ended: a worker that only handles what its master sends learns so
+    /// that the master is gone. A message that is sent afterwards connects again.
     ///
-    /// Sends under way are those that were polled before; each ends within its own time, and `close`
-    /// waits no longer than that. So one that is kept and not polled any more delays it until its
-    /// time is over; after that nobody waits for its reply. A client that is only dropped closes its
-    /// connections as soon as the last clone and the last send are gone.
+    /// On the classic wire connections come and go, and this never returns.
+    ///
+    /// ```no_run
+    /// # async fn example() -> dip::Result<()> {
+    /// let router = dip::Router::group("worker");
+    /// let master = dip::Client::builder("/tmp/run.sock").router(router).connect().await?;
+    /// master.disconnected().await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped loses nothing.
+    pub async fn disconnected(&self) {
+        self.shared.disconnected().await;
+    }
+
+    /// Lets what is under way finish, waits until the server has dispatched what was sent, and closes
+    /// the connection. A message that is sent later, by any clone, is
+    /// [`Reason::Closed`](crate::Reason::Closed).
+    ///
+    /// Messages under way are those whose futures were polled before; each ends within its own time,
+    /// and `close` waits no longer than that. So one that is kept and not polled any more delays it
+    /// until its time is over; after that nobody waits for its reply.
     ///
     /// ```no_run
     /// # async fn example(client: dip::Client) -> dip::Result<()> {
@@ -211,72 +324,54 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Reason::Forked`] in a forked child.
+    /// [`Reason::Forked`](crate::Reason::Forked) in a forked child; those of [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
-    /// When the future is dropped, later messages are refused all the same, and idle connections
-    /// live on until the client is dropped.
+    /// When the future is dropped, later messages are refused all the same, and connections live on
+    /// until the client is dropped.
     pub async fn close(&self) -> Result<()> {
-        if self.0.is_forked() {
-            return Err(Error::NotSent(Reason::Forked));
-        }
-        self.0.pool.close().await;
-        Ok(())
+        self.shared.close().await
     }
 
     fn send_as(
         &self,
         mtype: u8,
         encode: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
-    ) -> Sending {
-        self.sending(sending::encode(Mtype::byte(mtype), None, encode), self.0.timeout)
+    ) -> Call {
+        self.acknowledged(Message::encode(Mtype::byte(mtype), None, encode))
     }
 
-    fn sending<E>(&self, frame: Result<Frame, Reason>, timeout: Duration) -> Sending<E> {
-        Sending::new(self.0.clone(), frame, timeout)
+    fn acknowledged(&self, message: Result<Message, Reason>) -> Call {
+        let message = message.map(|message| Message { scope: self.scope, ..message });
+        Call::acknowledged(self.shared.clone(), message)
     }
 }
 
-impl Shared {
-    /// Why nothing can be sent any more, if so.
-    fn check(&self) -> Result<(), Reason> {
-        // First: in a child the pool may have been locked by a thread that does not exist there.
-        if self.is_forked() {
-            return Err(Reason::Forked);
-        }
-        if self.pool.is_closed() {
-            return Err(Reason::Closed);
-        }
-        Ok(())
-    }
+impl sealed::Sealed for Client {}
 
-    fn is_forked(&self) -> bool {
-        self.process != std::process::id()
+impl Scoped for Client {
+    fn within(&self, scope: Within) -> Self {
+        Self { scope: Some(scope.0), shared: self.shared.clone() }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("address", self.0.pool.address())
-            .field("wire", &self.wire())
-            .field("app", &self.0.app)
-            .field("timeout", &self.0.timeout)
-            .finish_non_exhaustive()
+            .field("shared", &self.shared)
+            .field("scoped", &self.scope.is_some())
+            .finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CallError;
+    use crate::{CallError, Error};
 
-    /// A client as a child of this process would see it.
-    fn in_a_child(client: &Client) -> Client {
-        let Shared { pool, timeout, process, .. } = &*client.0;
-        let (pool, timeout, process) = (pool.clone(), *timeout, process + 1);
-        Client(Arc::new(Shared { pool, timeout, app: None, process }))
+    async fn connect(path: &std::path::Path) -> Client {
+        Client::builder(path).id(None).wire(Wire::Classic).connect().await.unwrap()
     }
 
     #[tokio::test]
@@ -284,14 +379,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let listener = tokio::net::UnixListener::bind(&path).unwrap();
-        let client = Client::builder(&path).id(None).connect().await.unwrap();
+        let client = connect(&path).await;
 
-        let child = in_a_child(&client);
+        let child = Client { shared: Arc::new(client.shared.in_a_child()), scope: None };
         let error = child.send_raw(b'O', "x").await.unwrap_err();
         assert!(matches!(error, CallError::NotSent(Reason::Forked)), "{error:?}");
         let error = child.close().await.unwrap_err();
         assert!(matches!(error, Error::NotSent(Reason::Forked)), "{error}");
-        assert!(!client.0.pool.is_closed());
+        drop(child);
 
         let (server, _) = listener.accept().await.unwrap();
         let nothing = server.try_read(&mut [0]).unwrap_err();
@@ -303,7 +398,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("s");
         let _listener = tokio::net::UnixListener::bind(&path).unwrap();
-        let client = Client::builder(&path).id(None).connect().await.unwrap();
+        let client = connect(&path).await;
         let mut sending = client.send_raw(b'O', "x");
         assert!(
             std::future::poll_fn(|cx| {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub(crate) use connection::{Connection, DialError, Ended, Frame};
 
-use crate::transport::{Access, Address};
+use crate::transport::{Access, Address, Stream};
 
 /// The connections of one client.
 #[derive(Debug)]
@@ -79,17 +79,9 @@ impl Pool {
         }
     }
 
-    pub(crate) fn address(&self) -> &Address {
-        &self.address
-    }
-
     /// The id that new connections claim.
     pub(crate) fn id(&self) -> Option<Uuid> {
         self.state().id
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.state().closed
     }
 
     /// A connection that nobody else uses: an idle one, or a new one. Its use ends by `deadline`.
@@ -108,6 +100,21 @@ impl Pool {
         Ok(Lease { connection, reused, user, _permit: permit })
     }
 
+    /// A connection made of a stream on which a classic server waits for its first frame.
+    pub(crate) async fn adopt(
+        self: &Arc<Self>,
+        stream: Stream,
+        deadline: Instant,
+    ) -> Result<Lease, Unleased> {
+        let user = User::new(self, deadline);
+        // Nobody else knows the pool yet: there is a permit.
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| Unleased::Closed)?;
+        let connection = Connection::over(stream, &self.address, self.id(), deadline)
+            .await
+            .map_err(Unleased::Undialed)?;
+        Ok(Lease { connection, reused: false, user, _permit: permit })
+    }
+
     async fn dial(&self, deadline: Instant) -> Result<Connection, Unleased> {
         let id = self.id();
         Connection::dial(&self.address, &self.access, id, deadline)
@@ -120,7 +127,7 @@ impl Pool {
     fn pop(&self) -> Option<Connection> {
         let now = Instant::now();
         loop {
-            let (connection, id, _old) = {
+            let (mut connection, id, _old) = {
                 let mut state = self.state();
                 let connection = state.idle.pop()?.connection;
                 let old = state.idle.partition_point(|idle| now - idle.since > IDLE);

@@ -1,15 +1,21 @@
 //! How a client is put together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::sending::after;
-use super::{Client, Shared, Wire};
-use crate::error::{Error, Reason, Result};
-use crate::pool::{DialError, Pool, Unleased};
-use crate::transport::{Access, Address, AddressError, ConnectError};
+use super::classic::after;
+use super::dial::{Place, Target};
+use super::shared::Shared;
+use super::{Client, Wire};
+use crate::error::{Fault, Result};
+use crate::limits::Limits;
+use crate::process::Process;
+use crate::registry::Router;
+use crate::service::{Service, Setup};
+use crate::transport::{Access, Address, AddressError, Stream};
+use crate::wire::hello::App;
 
 /// The options of a client.
 ///
@@ -32,25 +38,39 @@ use crate::transport::{Access, Address, AddressError, ConnectError};
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `connect`"]
 pub struct ClientBuilder {
-    address: Result<Address, AddressError>,
+    place: Result<Place, AddressError>,
     id: Option<Uuid>,
-    timeout: Duration,
+    timeout: Option<Duration>,
     pool_size: usize,
     access: Access,
     app: Option<(String, String)>,
-    wire: Wire,
+    wire: Option<Wire>,
+    router: Option<Router>,
+    setup: Setup,
+    faults: Vec<Fault>,
 }
 
 impl ClientBuilder {
     pub(super) fn new(address: Result<Address, AddressError>) -> Self {
+        Self::to(address.map(Place::Address))
+    }
+
+    pub(super) fn over(stream: Stream) -> Self {
+        Self::to(Ok(Place::Stream(Mutex::new(Some(stream)))))
+    }
+
+    fn to(place: Result<Place, AddressError>) -> Self {
         Self {
-            address,
+            place,
             id: Some(Uuid::new_v4()),
-            timeout: Duration::from_secs(5),
+            timeout: None,
             pool_size: 16,
             access: Access::default(),
             app: None,
-            wire: Wire::Classic,
+            wire: None,
+            router: None,
+            setup: Setup::default(),
+            faults: Vec::new(),
         }
     }
 
@@ -62,15 +82,15 @@ impl ClientBuilder {
     }
 
     /// How long a message may take, from the first poll of its future to its reply: waiting for a
-    /// connection, connecting, sending and waiting for the reply. 5 s, unless said otherwise; it
-    /// also bounds [`connect`](Self::connect).
+    /// connection, connecting, sending and waiting for the reply. 10 s, and 5 s on the classic wire,
+    /// unless said otherwise; [`connect`](Self::connect) has as long, and 5 s otherwise.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = Some(timeout);
         self
     }
 
-    /// How many connections there may be at once, at least one: 16, unless said otherwise. A classic
-    /// connection carries one message at a time.
+    /// How many connections to a classic server there may be at once, at least one: 16, unless said
+    /// otherwise. Each carries one message at a time. The native wire needs one.
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections;
         self
@@ -83,16 +103,37 @@ impl ClientBuilder {
         self
     }
 
-    /// The name and the version of this program, for the server's logs. The classic wire does not
+    /// The name and the version of this program, for the server's people. The classic wire does not
     /// carry them.
     pub fn app(mut self, name: impl Into<String>, version: impl Into<String>) -> Self {
         self.app = Some((name.into(), version.into()));
         self
     }
 
-    /// The wire to speak: the classic one, unless said otherwise.
+    /// The wire to speak: the one that the server speaks, unless said otherwise. Asking for it makes
+    /// a Python server log an error, once for each of its addresses and each process.
     pub fn wire(mut self, wire: Wire) -> Self {
-        self.wire = wire;
+        self.wire = Some(wire);
+        self
+    }
+
+    /// The handlers of what the server sends: none, unless said otherwise. On the classic wire
+    /// servers send nothing.
+    pub fn router(mut self, router: Router) -> Self {
+        self.router = Some(router);
+        self
+    }
+
+    /// State that the handlers take as `State<T>`: one value a type, cloned for each message.
+    #[track_caller]
+    pub fn state<T: Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.faults.extend(self.setup.add_state(state));
+        self
+    }
+
+    /// What the client accepts from the server.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.setup.limits = limits;
         self
     }
 
@@ -106,34 +147,46 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Address`], [`Error::Connect`], and [`Error::NotSent`] with [`Reason::IdRefused`] or
-    /// [`Reason::NotSupported`]. A server that does not accept the id in time is
-    /// [`ConnectError::TimedOut`].
+    /// [`Error::Address`](crate::Error::Address); [`Error::Connect`](crate::Error::Connect);
+    /// [`Error::NotSent`](crate::Error::NotSent) with [`Reason::Refused`](crate::Reason::Refused) by a
+    /// server that turns this client away, or with
+    /// [`Reason::NotSupported`](crate::Reason::NotSupported) by one that does not speak the
+    /// [`wire`](Self::wire) asked for; [`Error::Startup`](crate::Error::Startup) with everything that
+    /// is wrong with the router and its state. A server that says nothing in time is
+    /// [`ConnectError::TimedOut`](crate::ConnectError::TimedOut).
     ///
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection.
     pub async fn connect(self) -> Result<Client> {
-        let address = self.address?;
-        if self.wire == Wire::Native {
-            return Err(Error::NotSent(Reason::NotSupported(NO_NATIVE)));
-        }
-        let pool = Pool::new(address, self.access, self.id, self.pool_size);
-        let pool = Arc::new(pool);
-        let first = pool.acquire(after(self.timeout)).await.map_err(|error| match error {
-            Unleased::Undialed(DialError::Connect(error)) => Error::Connect(error),
-            Unleased::Undialed(DialError::IdRefused(remote)) => {
-                Error::NotSent(Reason::IdRefused(remote))
-            }
-            // Nobody else knows the pool yet.
-            Unleased::Busy | Unleased::Closed => {
-                Error::Connect(ConnectError::TimedOut { address: pool.address().clone() })
-            }
-        })?;
-        first.keep(None);
-        let process = std::process::id();
-        Ok(Client(Arc::new(Shared { pool, timeout: self.timeout, app: self.app, process })))
+        let Self { place, id, timeout, pool_size, access, app, wire, router, setup, faults } = self;
+        let service = Service::assemble(router, setup, faults)?;
+        let app = app.map(|(name, version)| App {
+            name,
+            version,
+            label: String::new(),
+            pid: std::process::id(),
+        });
+        let place = place?;
+        let pool_size = if place.is_one_connection() { 1 } else { pool_size };
+        let target = Target { place, access, id, app, wire, pool_size };
+        let deadline = after(timeout.unwrap_or(CONNECT));
+        let reached = match target.dial(&service, deadline).await {
+            Ok(reached) => reached,
+            Err(error) => return Err(error.into_error(target.place.address())),
+        };
+        let shared = Shared {
+            target,
+            timeout,
+            service,
+            reached: Mutex::new(reached),
+            dialing: tokio::sync::Mutex::default(),
+            closed: false.into(),
+            process: Process::current(),
+        };
+        Ok(Client { shared: Arc::new(shared), scope: None })
     }
 }
 
-const NO_NATIVE: &str = "this version of dip speaks the classic wire only";
+/// How long connecting may take.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);

@@ -27,9 +27,14 @@ impl Frame {
         Some(Self { mtype, header, body })
     }
 
-    fn claim(id: Uuid) -> Self {
+    pub(crate) fn claim(id: Uuid) -> Self {
         let body = Bytes::copy_from_slice(id.as_bytes());
         Self { mtype: SET_CONNECTION_ID, header: classic::header(SET_CONNECTION_ID, 16), body }
+    }
+
+    /// The bytes of it: the header and the body.
+    pub(crate) fn parts(&self) -> [&[u8]; 2] {
+        [&self.header, &self.body]
     }
 
     /// Which message it is.
@@ -83,6 +88,16 @@ impl Connection {
     ) -> Result<Self, DialError> {
         let stream =
             transport::connect(address, access, deadline).await.map_err(DialError::Connect)?;
+        Self::over(stream, address, id, deadline).await
+    }
+
+    /// Claims the id on a stream to a classic server at `address`.
+    pub(super) async fn over(
+        stream: Stream,
+        address: &Address,
+        id: Option<Uuid>,
+        deadline: Instant,
+    ) -> Result<Self, DialError> {
         let mut connection = Self { stream, id };
         if let Some(id) = id {
             connection.claim(id, address, deadline).await?;
@@ -127,7 +142,7 @@ impl Connection {
     }
 
     /// Whether an idle connection is still good.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         self.stream.is_quiet()
     }
 

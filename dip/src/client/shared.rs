@@ -1,0 +1,226 @@
+//! What the clones of a client have in common.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+
+use super::Wire;
+use super::classic::{self, after};
+use super::dial::{Reached, Target, Unreached};
+use crate::call::{Called, Message, Ready, Route, Unanswered};
+use crate::error::{CallError, Error, Reason, Result};
+use crate::link::Link;
+use crate::process::Process;
+use crate::service::{Service, Stage};
+use crate::session::native::Outcome;
+
+/// For how long a message may travel that says nothing of it.
+pub(crate) const NATIVE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CLASSIC_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) struct Shared {
+    pub(super) target: Target,
+    pub(super) timeout: Option<Duration>,
+    /// What handles the messages of the server.
+    pub(super) service: Arc<Service>,
+    pub(super) reached: Mutex<Reached>,
+    /// Held while the server is looked for again.
+    pub(super) dialing: tokio::sync::Mutex<()>,
+    pub(super) closed: AtomicBool,
+    pub(super) process: Process,
+}
+
+impl Shared {
+    pub(super) fn wire(&self) -> Wire {
+        match &*self.reached() {
+            Reached::Native(_) => Wire::Native,
+            Reached::Classic(_) => Wire::Classic,
+        }
+    }
+
+    /// Where the server is reached, which may mean to look for it again.
+    async fn reach(&self, deadline: Instant) -> Result<Reached, Unreached> {
+        let _dialing =
+            timeout_at(deadline, self.dialing.lock()).await.map_err(|_| Unreached::Late)?;
+        // Another message may have found it meanwhile.
+        let now = self.reached().clone();
+        if now.is_good() {
+            return Ok(now);
+        }
+        let found = self.target.dial(&self.service, deadline).await?;
+        if self.closed.load(Acquire) {
+            if let Reached::Native(link) = &found {
+                link.close();
+            }
+            return Err(Unreached::Over);
+        }
+        *self.reached() = found.clone();
+        Ok(found)
+    }
+
+    pub(super) async fn disconnected(&self) {
+        let reached = self.reached().clone();
+        match reached {
+            Reached::Native(link) => link.ended().await,
+            Reached::Classic(_) => std::future::pending().await,
+        }
+    }
+
+    pub(super) async fn flush(&self) -> Result<()> {
+        self.check().map_err(Error::NotSent)?;
+        let reached = self.reached().clone();
+        match reached {
+            Reached::Native(link) => flush(&link, self.timeout.unwrap_or(NATIVE_TIMEOUT)).await,
+            Reached::Classic(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn close(&self) -> Result<()> {
+        if self.is_forked() {
+            return Err(Error::NotSent(Reason::Forked));
+        }
+        self.closed.store(true, Release);
+        let reached = self.reached().clone();
+        match reached {
+            Reached::Classic(pool) => {
+                pool.close().await;
+                Ok(())
+            }
+            Reached::Native(link) => {
+                link.settled().await;
+                let flushed = match link.is_open() {
+                    true => flush(&link, self.timeout.unwrap_or(NATIVE_TIMEOUT)).await,
+                    false => Ok(()),
+                };
+                link.close();
+                link.ended().await;
+                flushed
+            }
+        }
+    }
+
+    /// Why nothing can be sent any more, if so.
+    fn check(&self) -> Result<(), Reason> {
+        // First: in a child a lock may be held by a thread that does not exist there.
+        if self.is_forked() {
+            return Err(Reason::Forked);
+        }
+        if self.closed.load(Acquire) {
+            return Err(Reason::Closed);
+        }
+        Ok(())
+    }
+
+    fn is_forked(&self) -> bool {
+        self.process.is_forked()
+    }
+
+    fn reached(&self) -> MutexGuard<'_, Reached> {
+        // Nothing panics while it is held.
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn flush(link: &Link, timeout: Duration) -> Result<()> {
+    match link.flush(Some(after(timeout).into_std())).await {
+        Outcome::Flushed => Ok(()),
+        Outcome::Late { .. } => Err(Error::Deadline { sent: true }),
+        _ => Err(Error::ConnectionLost),
+    }
+}
+
+impl Route for Shared {
+    fn ready(&self) -> Ready {
+        if let Err(reason) = self.check() {
+            return Ready::Refused(reason);
+        }
+        match &*self.reached() {
+            Reached::Native(link) if link.is_open() => Ready::Link(link.clone()),
+            Reached::Native(_) | Reached::Classic(_) => Ready::Later,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout.unwrap_or(NATIVE_TIMEOUT)
+    }
+
+    fn later(
+        self: Arc<Self>,
+        message: Message,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>> {
+        Box::pin(async move {
+            let classic = matches!(&*self.reached(), Reached::Classic(_));
+            let default = if classic { CLASSIC_TIMEOUT } else { NATIVE_TIMEOUT };
+            let own = after(message.timeout.or(self.timeout).unwrap_or(default));
+            let inherited = message.scope.and_then(|scope| scope.deadline).map(Instant::from_std);
+            let deadline = inherited.map_or(own, |inherited| own.min(inherited));
+            let here = |error| Unanswered::Here(error);
+            match self.reach(deadline).await.map_err(|why| here(why.into()))? {
+                Reached::Native(link) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let message = Message { timeout: Some(left), ..message };
+                    let called = Called::begin(link, message, left);
+                    called.map_err(|reason| here(CallError::NotSent(reason)))?.await
+                }
+                Reached::Classic(pool) => {
+                    classic::send(&pool, message, deadline).await.map_err(here)?;
+                    Ok(Bytes::new())
+                }
+            }
+        })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if self.is_forked() {
+            return;
+        }
+        if let Reached::Native(link) = &*self.reached() {
+            link.close();
+        }
+        // What this side still handles is let finish.
+        self.service.advance(Stage::Draining);
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("target", &self.target)
+            .field("wire", &self.wire())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+impl Shared {
+    /// What a child that was forked off has of it.
+    pub(super) fn in_a_child(&self) -> Self {
+        let pool_size = self.target.pool_size;
+        Self {
+            target: Target {
+                place: super::dial::Place::Stream(Mutex::default()),
+                access: self.target.access.clone(),
+                id: None,
+                app: None,
+                wire: self.target.wire,
+                pool_size,
+            },
+            timeout: self.timeout,
+            service: self.service.clone(),
+            reached: Mutex::new(self.reached().clone()),
+            dialing: tokio::sync::Mutex::default(),
+            closed: false.into(),
+            process: self.process.in_a_child(),
+        }
+    }
+}
