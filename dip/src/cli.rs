@@ -29,16 +29,19 @@ enum Command {
 pub(crate) const STACK: usize = 16 << 20;
 
 /// Which wire is spoken.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum WireArgument {
     /// The wire of deepfos-ipc
     Classic,
+    /// dip's own wire
+    Native,
 }
 
 impl From<WireArgument> for crate::Wire {
     fn from(wire: WireArgument) -> Self {
         match wire {
             WireArgument::Classic => Self::Classic,
+            WireArgument::Native => Self::Native,
         }
     }
 }

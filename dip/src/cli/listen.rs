@@ -17,11 +17,11 @@ use crate::{Address, Peer, Rejection, Router, Server, State, Unrouted, Value, ha
 /// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
 ///
 /// A line is written and flushed before its message is acknowledged. Values that JSON can't express
-/// are written as {"$type": …}. What is refused is named on the standard error output. Ends at Ctrl-C, and
+/// are written as {"$type": …}. A type that has a name is known by its number, without `mtype_chr`. What is refused is named on the standard error output. Ends at Ctrl-C, and
 /// when nobody reads the lines any more.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
-    /// A path, unix:PATH or tcp:HOST:PORT
+    /// A path, tcp:HOST:PORT, fd:N or systemd:NAME
     address: Address,
     /// Print the bytes of each body as `body_hex` instead of its `value`
     #[arg(long)]
@@ -29,9 +29,9 @@ pub(super) struct Listen {
     /// Acknowledge types that are not built in, too, and print the bytes of their bodies as `body_hex`
     #[arg(long)]
     any: bool,
-    /// Speak this wire only
-    #[arg(long, value_enum, default_value = "classic")]
-    wire: WireArgument,
+    /// Speak this wire only; both unless given
+    #[arg(long, value_enum)]
+    wire: Option<WireArgument>,
     /// Listen on TCP although every local user can connect
     #[arg(long)]
     insecure_no_auth: bool,
@@ -55,6 +55,8 @@ impl Listen {
             .router(Router::group(GROUP))
             .state(Format { hex: self.hex, any: self.any })
             .insecure_no_auth(self.insecure_no_auth)
+            .classic(self.wire != Some(WireArgument::Native))
+            .native(self.wire != Some(WireArgument::Classic))
             .shutdown(crate::signals())
             .bind()
             .await?;
@@ -90,16 +92,18 @@ fn print(
 impl Format {
     fn line(self, message: Unrouted, peer: &Peer) -> Result<Json, DecodeError> {
         let Unrouted { mtype, body } = message;
-        let byte = mtype.as_byte().unwrap_or_default();
         let limits = DecodeLimits::for_body(body.len());
         let message = Any::decode(mtype, Body::from(body.clone()), &limits)?;
         let unknown = matches!(message, Any::Other(_));
         if unknown && !self.any {
-            let text = format!("No protocol found in registry for message type: {byte}");
+            let which = mtype.as_byte().map_or(mtype.to_string(), |byte| byte.to_string());
+            let text = format!("No protocol found in registry for message type: {which}");
             return Err(DecodeError::named("UnsupportedProtoError", text));
         }
         let id = peer.client_id().map(|id| id.to_string());
-        let mut line = json!({"id": id, "mtype": byte, "mtype_chr": char::from(byte).to_string()});
+        // Of a type that has a name, the wire has only the number.
+        let character = mtype.as_byte().map(|byte| char::from(byte).to_string());
+        let mut line = json!({"id": id, "mtype": mtype.number(), "mtype_chr": character});
         if unknown || self.hex {
             line["body_hex"] = hex(&body).into();
         } else {

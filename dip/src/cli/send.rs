@@ -17,11 +17,11 @@ use crate::{Address, Client, Mtype, Value, builtin};
 /// VALUE is JSON, with {"$type": …} for what JSON can't express; a custom MTYPE needs --raw or --hex.
 #[derive(Debug, Args)]
 pub(super) struct Send {
-    /// A path, unix:PATH or tcp:HOST:PORT
+    /// A path, tcp:HOST:PORT or fd:N
     address: Address,
-    /// A character or 0xNN
+    /// A character, 0xNN, or a name of two characters or more, which the native wire carries
     #[arg(value_parser = mtype)]
-    mtype: u8,
+    mtype: Mtype,
     /// The value; @FILE reads it from a file, - from standard input
     #[arg(allow_hyphen_values = true)]
     value: String,
@@ -40,23 +40,23 @@ pub(super) struct Send {
     /// How long to wait for everything together: 500ms, 2s
     #[arg(long, default_value = "5s", value_parser = duration)]
     timeout: Duration,
-    /// Speak this wire only
-    #[arg(long, value_enum, default_value = "classic")]
-    wire: WireArgument,
+    /// Speak this wire only; the one that the server speaks unless given, for which a Python server is
+    /// asked and logs an error
+    #[arg(long, value_enum)]
+    wire: Option<WireArgument>,
 }
 
 impl Send {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let body = self.body()?;
         let id = if self.no_id { None } else { Some(self.id.unwrap_or_else(Uuid::new_v4)) };
-        let client = Client::builder(self.address)
-            .id(id)
-            .timeout(self.timeout)
-            .pool_size(1)
-            .wire(self.wire.into())
-            .connect()
-            .await?;
-        client.send_raw(Mtype::byte(self.mtype), body).await.map_err(crate::Error::from)?;
+        let builder = Client::builder(self.address).id(id).timeout(self.timeout).pool_size(1);
+        let builder = match self.wire {
+            Some(wire) => builder.wire(wire.into()),
+            None => builder,
+        };
+        let client = builder.connect().await?;
+        client.send_raw(self.mtype, body).await.map_err(crate::Error::from)?;
         Ok(client.close().await?)
     }
 
@@ -85,11 +85,16 @@ impl Send {
         })?;
         let value = tagged::from_tagged(&json)
             .map_err(|error| Failure::Usage(format!("VALUE: {error}")))?;
-        let mtype = Mtype::byte(self.mtype);
-        if !builtin::MTYPES.contains(&self.mtype) || self.mtype == SET_CONNECTION_ID {
-            return Err(Failure::Usage(format!("a message of type {mtype} needs --raw or --hex")));
+        let mtype = self.mtype;
+        let builtin = mtype.as_byte().filter(|byte| builtin::MTYPES.contains(byte));
+        if builtin.is_none_or(|byte| byte == SET_CONNECTION_ID) {
+            let text = match mtype.as_byte() {
+                Some(_) => format!("a message of type {mtype} needs --raw or --hex"),
+                None => "a message whose type has a name needs --raw or --hex".into(),
+            };
+            return Err(Failure::Usage(text));
         }
-        if self.mtype == b'D' && value.as_dict().is_some_and(|fields| !fields.is_empty()) {
+        if builtin == Some(b'D') && value.as_dict().is_some_and(|fields| !fields.is_empty()) {
             return Err(Failure::Usage("VALUE: a message of type D has no fields".into()));
         }
         let mut out = Vec::new();
@@ -100,17 +105,18 @@ impl Send {
     }
 }
 
-fn mtype(text: &str) -> Result<u8, String> {
-    let byte = match text.strip_prefix("0x") {
-        Some(digits) if digits.starts_with('+') => None,
-        Some(digits) => u8::from_str_radix(digits, 16).ok(),
-        None => match text.as_bytes() {
-            &[byte] => Some(byte),
-            _ => None,
-        },
+fn mtype(text: &str) -> Result<Mtype, String> {
+    let byte = match (text.strip_prefix("0x"), text.as_bytes()) {
+        (Some(digits), _) if digits.starts_with('+') => None,
+        (Some(digits), _) => u8::from_str_radix(digits, 16).ok(),
+        (None, &[byte]) => Some(byte),
+        (None, _) => return Mtype::named(text).ok_or_else(|| NO_MTYPE.into()),
     };
-    byte.ok_or_else(|| "a type is one ASCII character or 0xNN (names need the native wire)".into())
+    byte.map(Mtype::byte).ok_or_else(|| NO_MTYPE.into())
 }
+
+const NO_MTYPE: &str =
+    "a type is one ASCII character, 0xNN, or a name of a-z, 0-9, '.', '_' and '-'";
 
 fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "write a number and ms or s: 500ms, 2s".to_owned();
