@@ -1,4 +1,4 @@
-//! A typed message crosses a real Unix socket: server and client in one process.
+//! A typed call crosses a real Unix socket: server and client in one process.
 //!
 //! ```text
 //! cargo run --example quickstart
@@ -8,15 +8,15 @@ use dip::{Client, Protocol, Server, handler};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Protocol)]
-#[mtype(b'N')]
-struct Note {
-    from: String,
+#[mtype("text.count")]
+#[protocol(reply = usize)]
+struct CountWords {
     text: String,
 }
 
 #[handler]
-async fn note(note: Note) {
-    println!("{} says: {}", note.from, note.text);
+async fn count_words(message: CountWords) -> usize {
+    message.text.split_whitespace().count()
 }
 
 #[tokio::main]
@@ -26,7 +26,7 @@ async fn main() -> dip::Result<()> {
     tokio::spawn(server.run());
 
     let client = Client::connect(&path).await?;
-    client.send(&Note { from: "a worker".into(), text: "hello over a real socket".into() }).await?;
-    println!("acknowledged: the handler has returned");
+    let words = client.call(&CountWords { text: "hello over a real socket".into() }).await?;
+    println!("{words} words, counted by the other side");
     client.close().await
 }
