@@ -3,8 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// Runs a program on `input` and returns what it printed; its standard error is the test's own.
@@ -28,6 +28,72 @@ pub async fn run(command: &mut Command, input: &[u8], limit: Duration) -> Vec<u8
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{name}: {}: {printed}", output.status);
     output.stdout
+}
+
+/// A program that prints lines, and may be told some; dropped is killed.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+/// Longer than any program of a test takes for a line.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Program {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such program.
+    pub fn start(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("it starts");
+        let stdin = child.stdin.take();
+        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Self { child, stdin, lines }
+    }
+
+    /// The next line that it prints.
+    ///
+    /// # Panics
+    ///
+    /// When it prints no more, or takes 30 s.
+    pub async fn line(&mut self) -> String {
+        let line = timeout(LIMIT, self.lines.next_line()).await.expect("it prints in time");
+        line.expect("UTF-8").expect("it prints another line")
+    }
+
+    /// Gives it a line of input.
+    ///
+    /// # Panics
+    ///
+    /// When it reads no more.
+    pub async fn tell(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("it is piped");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+    }
+
+    /// Kills it, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Panics
+    ///
+    /// When it lives on.
+    pub async fn kill(mut self) {
+        timeout(LIMIT, self.child.kill()).await.expect("it ends").expect("it was there");
+    }
+
+    /// Ends its input and waits until it has ended, which it must with success.
+    ///
+    /// # Panics
+    ///
+    /// When it fails, or takes 30 s.
+    pub async fn end(mut self) {
+        drop(self.stdin.take());
+        let status = timeout(LIMIT, self.child.wait()).await.expect("it ends in time");
+        assert!(status.expect("it was there").success(), "it fails");
+    }
 }
 
 /// The memory of a process that is in RAM, in bytes, where the system tells.

@@ -11,7 +11,7 @@ mod unfinished;
 
 use std::time::Duration;
 
-use dip::{CallError, Client, ClientBuilder, NoError};
+use dip::{CallError, Client, ClientBuilder, NoError, Wire};
 
 use script::{Line, Script};
 
@@ -21,7 +21,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// A client of this script with short patience.
 fn builder(script: &Script) -> ClientBuilder {
-    Client::builder(script.path()).timeout(Duration::from_secs(2))
+    Client::builder(script.path()).wire(Wire::Classic).timeout(Duration::from_secs(2))
 }
 
 async fn connect(script: &Script) -> Client {

@@ -5,8 +5,10 @@ use std::path::Path;
 
 /// A module may know those above it.
 const MODULES: &[&str] = &[
+    "process",
     "mtype",
     "wire",
+    "schema",
     "codec",
     "value",
     "limits",
@@ -14,19 +16,22 @@ const MODULES: &[&str] = &[
     "protocol",
     "transport",
     "error",
+    "session",
+    "link",
+    "call",
     "peer",
     "context",
     "handler",
     "guard",
     "builtin",
     "registry",
-    "session",
     "service",
     "dispatch",
     "connection",
     "server",
     "pool",
     "client",
+    "blocking",
     "cli",
 ];
 
@@ -36,6 +41,9 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("codec/json", "value"),
     ("codec/pickle", "value"),
     ("codec/bincode", "value"),
+    // The schema of a message is made of those of its codecs.
+    ("schema/message", "codec"),
+    ("schema/message", "protocol"),
     // The elements of a list are messages.
     ("codec/list", "protocol"),
 ];

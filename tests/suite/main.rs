@@ -2,12 +2,15 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod addresses;
+mod blocking;
 mod classic_bodies;
 mod classic_vectors;
 mod client;
 mod command_line;
 mod json_vectors;
 mod layering;
+mod native;
 mod pickle_hostile;
 mod pickle_roundtrip;
 mod pickle_vectors;
@@ -16,6 +19,7 @@ mod python_server;
 mod python_worker;
 mod readme;
 mod registry;
+mod schema;
 mod server;
 mod typed_values;
 mod vectors;

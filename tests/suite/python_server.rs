@@ -10,7 +10,7 @@ use dip::builtin::{
 use dip::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 use dip::value::{Dict, Set};
 use dip::{
-    CallError, Client, Code, ConnectError, NoError, Protocol, Reason, Remote, Router, Value,
+    CallError, Client, Code, ConnectError, NoError, Protocol, Reason, Remote, Router, Value, Wire,
     handler,
 };
 use dip_tests::python::{Python, python};
@@ -382,7 +382,7 @@ async fn a_field_that_a_type_does_not_have_is_refused_alike_by_both_servers() {
     let Some(python) = python() else { return };
     let served = Served::new(python, false).await;
     let ours = serve(Over::Unix, |server| server.router(Router::new().handler(nothing))).await;
-    let to_ours = Client::connect(&*ours.address).await.unwrap();
+    let to_ours = Client::builder(&*ours.address).wire(Wire::Classic).connect().await.unwrap();
     for client in [served.client().await, to_ours] {
         let remote = rejected(client.send_raw(b'D', &b"\0\0\0\0\0\x01x"[..]).await);
         assert_eq!((remote.code, remote.class()), (Code::Rejected, "ProtoDecodeError"));

@@ -1,6 +1,6 @@
 //! The server, over real sockets, as peers that speak the classic wire see it.
 
-mod support;
+pub(crate) mod support;
 
 mod answers;
 mod bad_input;

@@ -1,4 +1,4 @@
-//! A server in a process of its own: `server PATH [--descriptors N] [--hold N] [--drain-ms N]`.
+//! A server in a process of its own: `server ADDRESS [--descriptors N] [--hold N] [--drain-ms N]`.
 //!
 //! It prints `ready` when it listens. `server ask PATH TEXT` is a client: it sends an `O` and prints
 //! what comes back.

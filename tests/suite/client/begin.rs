@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dip::{Access, Address, ConnectError, Error, Reason, Wire};
+use dip::{Access, Address, ConnectError, Error, Reason};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -63,14 +63,6 @@ async fn a_bad_address_is_an_error_of_connect() {
 }
 
 #[tokio::test]
-async fn the_native_wire_is_not_there_yet() {
-    let script = Script::replying(|_| b"ok".into());
-    assert_eq!(connect(&script).await.wire(), Wire::Classic);
-    let error = builder(&script).wire(Wire::Native).connect().await.unwrap_err();
-    assert!(matches!(error, Error::NotSent(Reason::NotSupported(_))), "{error}");
-}
-
-#[tokio::test]
 async fn a_server_that_refuses_the_id_is_an_error_with_its_text() {
     let script = Script::new(|_, mut line| async move {
         line.id().await;
@@ -78,7 +70,7 @@ async fn a_server_that_refuses_the_id_is_an_error_with_its_text() {
         assert_eq!(line.closed().await, 0);
     });
     match builder(&script).connect().await.unwrap_err() {
-        Error::NotSent(Reason::IdRefused(remote)) => {
+        Error::NotSent(Reason::Refused(remote)) => {
             assert_eq!(remote.text, "ValueError('bytes is not a 16-char string')");
         }
         other => panic!("{other}"),
@@ -91,7 +83,7 @@ async fn a_server_that_turns_clients_away_is_heard() {
         line.say("PermissionError('not you')").await;
     });
     let error = builder(&script).connect().await.unwrap_err();
-    let Error::NotSent(Reason::IdRefused(remote)) = error else { panic!("{error}") };
+    let Error::NotSent(Reason::Refused(remote)) = error else { panic!("{error}") };
     assert_eq!(remote.class(), "PermissionError");
 }
 
@@ -160,7 +152,7 @@ async fn tcp_is_spoken_too() {
         bytes[..7].to_vec()
     });
     let address = Address::Tcp { host: "localhost".into(), port };
-    let client = Client::connect(address).await.unwrap();
+    let client = Client::builder(address).wire(Wire::Classic).connect().await.unwrap();
     client.send_raw(b'E', "hi").await.unwrap();
     assert_eq!(server.await.unwrap(), b"E\0\0\0\x02hi");
 }

@@ -37,7 +37,7 @@ async fn served() -> (tempfile::TempDir, Server, Client) {
     let bound = Server::builder(&path).router(Router::group("client suite")).bind().await.unwrap();
     let server = bound.server();
     tokio::spawn(bound.run());
-    (directory, server, Client::connect(&path).await.unwrap())
+    (directory, server, Client::builder(&path).wire(Wire::Classic).connect().await.unwrap())
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::pin::Pin;
 
 use dip::builtin::Pickle;
 use dip::codec::PicklePolicy;
-use dip::{CloseReason, Limits, Router, State, handler};
+use dip::{CallError, CloseReason, Limits, Reason, Router, State, handler};
 
 use super::support::*;
+use crate::native::raw::{NOTIFY, REQUEST, Raw, frame as native_frame};
 
 #[handler]
 async fn gated(_: Note, State(gate): State<Gate>) {
@@ -32,6 +33,8 @@ fn test_of(limit: &str) -> Test {
         "max_message" => Box::pin(max_message()),
         "max_builtin_message" => Box::pin(max_builtin_message()),
         "memory" => Box::pin(memory()),
+        "calls" => Box::pin(calls()),
+        "notify_window" => Box::pin(notify_window()),
         "connections" => Box::pin(connections()),
         "incomplete_connections" => Box::pin(incomplete_connections()),
         "handshake" => Box::pin(handshake()),
@@ -121,6 +124,48 @@ async fn memory() {
     gate.open(1);
     let mut client = running.connect().await;
     assert_eq!(client.ask(NOTE, vec![b'x'; 300 << 10]).await, "ok", "what was held is given back");
+}
+
+async fn calls() {
+    let (running, gate) = fixture(Limits::default().calls(2)).await;
+    let note = |text: &str| Note(text.into());
+    let client = dip::Client::connect(running.path()).await.unwrap();
+    let held = [client.send(&note("a")), client.send(&note("b"))].map(tokio::spawn);
+    until(|| running.server.stats().of(dip::Mtype::byte(NOTE)).unwrap().in_flight == 2).await;
+    let third = client.send(&note("c")).timeout(ms(100)).await;
+    assert!(matches!(third, Err(CallError::Deadline { sent: false })), "{third:?}");
+    gate.open(3);
+    for call in held {
+        in_time(call).await.unwrap().unwrap();
+    }
+    in_time(client.send(&note("d"))).await.unwrap();
+
+    // Whoever does not wait for a permit is not served.
+    let mut greedy = Raw::connect(running.path()).await;
+    for call in [1, 3, 5] {
+        greedy.write(&native_frame(REQUEST, call, NOTE.into(), b"x")).await;
+    }
+    greedy.rest().await;
+    until(|| running.server.stats().closed(CloseReason::Violation) == 1).await;
+}
+
+async fn notify_window() {
+    let (running, gate) = fixture(Limits::default().notify_window(2)).await;
+    let note = |text: &str| Note(text.into());
+    let client = dip::Client::connect(running.path()).await.unwrap();
+    for text in ["a", "b"] {
+        in_time(client.notify(&note(text))).await.unwrap();
+    }
+    let third = client.notify(&note("c")).timeout(ms(100)).await;
+    assert!(matches!(third, Err(CallError::NotSent(Reason::SlowPeer))), "{third:?}");
+    gate.open(3);
+    in_time(client.notify(&note("d"))).await.unwrap();
+
+    // Whoever does not wait for credit is not served.
+    let mut greedy = Raw::connect(running.path()).await;
+    greedy.write(&native_frame(NOTIFY, 0, NOTE.into(), b"x").repeat(3)).await;
+    greedy.rest().await;
+    until(|| running.server.stats().closed(CloseReason::Violation) == 1).await;
 }
 
 async fn connections() {

@@ -65,7 +65,7 @@ fn text(text: Text, State(shift): State<usize>, peer: Peer) -> Result<(), Reject
     Ok(())
 }
 
-#[handler(ack = "received", group = "lists")]
+#[handler(ack = "received", group = "lists", spawn, no_cancel)]
 async fn lists(list: List) {
     std::future::ready(list.0.len()).await;
 }

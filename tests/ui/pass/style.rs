@@ -81,7 +81,7 @@ async fn rest(rest: Unrouted) -> Result<(), Rejection> {
     Err(Rejection::named("KeyError", rest.mtype.to_string()))
 }
 
-#[handler(group = "any", ack = "received", ordered)]
+#[handler(group = "any", ack = "received", ordered, no_cancel)]
 async fn any(_: Any) {}
 
 fn main() {

@@ -1,0 +1,62 @@
+//! Processes that call each other both ways while one after the other is killed.
+//!
+//! A binary of its own, for it measures times: nothing else of the tests runs beside it.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
+
+use std::io::Write;
+use std::time::Duration;
+
+use dip_tests::process::run;
+use dip_tests::storm::Report;
+use tokio::process::Command;
+
+/// By how much the master's memory may differ between the first quarter and the end.
+const FLAT: u64 = 4 << 20;
+
+/// When the master must know of a death.
+const SOON: Duration = Duration::from_millis(100);
+
+/// The same on a machine that has too much else to do, for one death in twenty.
+const LATER: Duration = Duration::from_secs(1);
+
+/// How long the storm takes: as long as `DIP_STORM_SECONDS` says.
+fn seconds() -> f64 {
+    std::env::var("DIP_STORM_SECONDS").map_or(4.0, |seconds| seconds.parse().unwrap())
+}
+
+#[tokio::test]
+async fn every_call_ends_while_workers_are_killed_and_the_master_stays_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut master = Command::new(env!("CARGO_BIN_EXE_storm_master"));
+    master.arg(directory.path().join("s")).arg(env!("CARGO_BIN_EXE_storm_worker"));
+    master.arg(seconds().to_string());
+    let limit = Duration::from_secs_f64(seconds() + 60.0);
+    let report = run(&mut master, b"", limit).await;
+    let report: Report = serde_json::from_slice(&report).unwrap();
+
+    assert!(report.seen.faults.is_empty(), "{:#?}", report.seen.faults);
+    let count = |outcome| report.seen.outcomes.get(outcome).copied().unwrap_or(0);
+    for outcome in ["reply", "app", "rejected", "deadline", "connection lost", "dropped"] {
+        assert!(count(outcome) > 0, "no call ended that way: {outcome} {:?}", report.seen);
+    }
+    assert!(count("slow") * 20 < count("reply"), "{:?}", report.seen);
+
+    let deaths = &report.deaths;
+    let (nearly_all, all) = (deaths[deaths.len() * 19 / 20], deaths[deaths.len() - 1]);
+    assert!(nearly_all < SOON && all < LATER, "{deaths:?}");
+
+    let (before, after) = (&report.before, &report.after);
+    assert_eq!(before.descriptors, after.descriptors);
+    assert!(after.resident < before.resident.map(|bytes| bytes + FLAT), "{before:?} {after:?}");
+    say(&format!(
+        "{} deaths, seen after {nearly_all:?} (95 %) and {all:?} (all); {:?}; {before:?}, then {after:?}",
+        deaths.len(),
+        report.seen.outcomes,
+    ));
+}
+
+/// Prints a line that is seen also when the test passes.
+fn say(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,13 @@
+//! The native wire, end to end: calls both ways on one connection.
+
+mod bodies;
+mod both_ways;
+mod calls;
+mod deadlines;
+mod endings;
+mod hostile;
+mod one_way;
+mod processes;
+pub(crate) mod raw;
+mod support;
+mod unread;
