@@ -3,11 +3,15 @@
 //! A message names its codec: `#[protocol(codec = json)]`. The codecs of dip are the types of this
 //! module; a format of one's own is an `impl Codec<T> for MyCodec` of two functions.
 
+use std::any::type_name;
 use std::cell::Cell;
+
+use crate::schema::{self, SchemaError, SchemaRecorder};
 
 #[cfg(feature = "bincode")]
 mod bincode;
 mod body;
+mod body_mut;
 mod default;
 mod error;
 pub(crate) mod fields;
@@ -22,7 +26,8 @@ pub(crate) mod utf8;
 #[cfg(feature = "bincode")]
 pub use bincode::Bincode;
 
-pub use body::{Body, BodyMut};
+pub use body::Body;
+pub use body_mut::BodyMut;
 #[doc(hidden)]
 pub use default::{DefaultCodec, Undecided};
 pub use error::{DecodeError, EncodeError};
@@ -78,6 +83,18 @@ pub trait Codec<T>: 'static {
     ///
     /// When the body does not hold a value of this type, or one that is over `limits`.
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError>;
+
+    /// Says how values are laid out, so that programs with another idea of `T` are found out before
+    /// they misread each other: see [`dip::schema`](crate::schema).
+    ///
+    /// Unless written, it is the name of the codec's type: any two types are then taken for the same.
+    ///
+    /// # Errors
+    ///
+    /// When the codec can't say. Its schema is then the name of its type.
+    fn schema(record: &mut SchemaRecorder) -> Result<(), SchemaError> {
+        record.name(&schema::short(type_name::<Self>()))
+    }
 }
 
 /// How deep values may be nested in formats that come without a limit of their own.
