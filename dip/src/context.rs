@@ -1,15 +1,14 @@
 //! What surrounds a message, and how a handler asks for it.
 
+mod progress;
+
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
+pub(crate) use self::progress::{GivenUp, Progress};
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
@@ -115,8 +114,7 @@ struct Inner {
     deadline: Instant,
     trace: Option<Trace>,
     states: States,
-    given_up: AtomicBool,
-    told: Notify,
+    progress: Progress,
 }
 
 /// What can be used on behalf of a handler: it then has no more time than the handler.
@@ -150,8 +148,8 @@ impl Context {
         trace: Option<Trace>,
         states: States,
     ) -> Self {
-        let (given_up, told) = (AtomicBool::new(false), Notify::new());
-        Self(Arc::new(Inner { mtype, peer, deadline, trace, states, given_up, told }))
+        let progress = Progress::default();
+        Self(Arc::new(Inner { mtype, peer, deadline, trace, states, progress }))
     }
 
     /// What surrounds a message of this type from this peer, without any state and with a minute
@@ -189,7 +187,7 @@ impl Context {
     /// over. Most handlers never see it, as they are dropped then; it is for those that cannot be,
     /// `blocking` and `no_cancel` ones.
     pub fn is_cancelled(&self) -> bool {
-        self.0.given_up.load(Acquire)
+        self.0.progress.given_up().is_some()
     }
 
     /// Waits until nobody waits for the reply any more.
@@ -198,16 +196,11 @@ impl Context {
     ///
     /// A future that is dropped loses nothing.
     pub async fn cancelled(&self) {
-        let mut told = std::pin::pin!(self.0.told.notified());
-        told.as_mut().enable();
-        if !self.is_cancelled() {
-            told.await;
-        }
+        self.0.progress.told().await;
     }
 
-    pub(crate) fn cancel(&self) {
-        self.0.given_up.store(true, Release);
-        self.0.told.notify_waiters();
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.0.progress
     }
 
     /// The same client or peer, for messages that are sent on behalf of this one: they have no more

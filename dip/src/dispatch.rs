@@ -1,27 +1,29 @@
 //! One message, from its body to the outcome of its handler.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
+mod count;
+mod running;
+mod turn;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{self, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedMutexGuard, Semaphore};
-use tokio::task::coop::unconstrained;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::running::Running;
+use self::turn::Turn;
 use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
-use crate::guard::{Guarded, guarded};
+use crate::guard::guarded;
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::limits;
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{self, Code, Outcome, Rejection, Work};
-use crate::service::{Blocking, Hold, Lane, MEMORY_UNIT, Service, Unhandled};
+use crate::reply::{Code, Outcome, Rejection};
+use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole.
 pub(crate) struct Arrival<'a> {
@@ -35,22 +37,10 @@ pub(crate) struct Arrival<'a> {
     pub(crate) nested: bool,
 }
 
-/// A handler under way, with all that waits and counts around it.
-pub(crate) type Running = Pin<Box<dyn Future<Output = Outcome> + Send>>;
-
 /// A message whose handler has been started, or that needs none.
 pub(crate) enum Dispatched {
     Done(Outcome),
-    Running(Started),
-}
-
-/// A handler that has been started.
-pub(crate) struct Started {
-    pub(crate) handler: &'static HandlerEntry,
-    pub(crate) running: Running,
-    pub(crate) context: Context,
-    /// It can be dropped when nobody waits for it any more.
-    pub(crate) stoppable: bool,
+    Running(Running),
 }
 
 /// What dispatching a message needs of its connection.
@@ -105,9 +95,41 @@ impl Sender<'_> {
         to: Option<&Arc<Destination>>,
         arrival: Arrival<'_>,
     ) -> Dispatched {
-        let count = Count::new(to);
+        if let Some(to) = to {
+            to.counters.count.fetch_add(1, Relaxed);
+        }
+        self.begin(handler, arrival).map_or_else(
+            |why| {
+                if let Some(to) = to {
+                    to.counters.ended(false);
+                }
+                Dispatched::Done(Err(why))
+            },
+            Dispatched::Running,
+        )
+    }
+
+    /// What refuses a message for want of room does so before any code of its type runs.
+    fn begin(
+        &self,
+        handler: &'static HandlerEntry,
+        arrival: Arrival<'_>,
+    ) -> Result<Running, Rejection> {
         let Arrival { mtype, body, deadline, scope, nested } = arrival;
-        let (len, limits) = (body.len(), self.decode_limits(body.len()));
+        if handler.order.is_some_and(self.would_deadlock) {
+            let why = "a handler it serves holds the lane that its own handler has to wait for";
+            return Err(Rejection::of(Code::WouldDeadlock, "RuntimeError", why));
+        }
+        let received = handler.ack == Ack::Received;
+        if !received && !nested && self.service.is_full() {
+            return Err(overloaded("the server runs as many handlers as it may"));
+        }
+        // What waits unanswered is not in the hands of its connection any more.
+        let memory = match received {
+            true => Some(self.reserve(body.len())?),
+            false => None,
+        };
+        let limits = self.decode_limits(body.len());
         let cap = self.service.limits().handler_cap;
         let own = limits::end(Instant::now(), cap);
         let deadline = deadline.map_or(own, |deadline| own.min(deadline));
@@ -117,126 +139,45 @@ impl Sender<'_> {
         };
         let trace = scope.and_then(|scope| scope.trace);
         let context = Context::new(mtype, peer, deadline, trace, self.service.states().clone());
-        if handler.order.is_some_and(self.would_deadlock) {
-            let why = "a handler it serves holds the lane that its own handler has to wait for";
-            let why = Rejection::of(Code::WouldDeadlock, "RuntimeError", why);
-            return Dispatched::Done(count.end(Err(why)));
-        }
         let request = Request { body, limits: &limits, context: &context };
-        let running = match guarded(|| (handler.start)(request), handler.name).flatten() {
-            Ok(running) => running,
-            Err(rejection) => return Dispatched::Done(count.end(Err(rejection))),
-        };
+        let work = guarded(|| (handler.start)(request), handler.name).flatten()?.0;
         let turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),
             Order::Server => self.service.lanes().of_server(),
         }));
-        let stoppable = handler.cancel && matches!(running.0, Work::Future(_));
-        let (blocking, running_handlers) = (self.service.blocking(), self.service.running());
-        let run = move |hold| run(running, blocking, hold, handler.name);
-        let running: Running = match handler.ack {
-            Ack::Handled => {
-                let Ok(permit) = running_handlers
-                    .try_acquire_owned()
-                    .map(Some)
-                    .or_else(|error| if nested { Ok(None) } else { Err(error) })
-                else {
-                    let why = overloaded("the server runs as many handlers as it may");
-                    return Dispatched::Done(count.end(Err(why)));
-                };
-                let running = async move {
-                    let turn = turn.come().await;
-                    count.end(run(Box::new((turn, permit))).await)
-                };
-                if handler.cancel {
-                    Box::pin(running)
-                } else {
-                    // Its call may end before it does.
-                    Box::pin(async move {
-                        let capped = tokio::time::timeout(cap, running);
-                        capped.await.unwrap_or_else(|_| Err(capped_at(cap)))
-                    })
+        let mut running = Running::new(handler, context.clone(), work, turn);
+        let Some(memory) = memory else { return Ok(running) };
+        running.count(self.service);
+        let (service, queue) = (self.service.clone(), self.queue.clone());
+        Ok(Running::elsewhere(handler, context, async move {
+            // Neither semaphore is ever closed.
+            let Ok(place) = queue.acquire_owned().await else { return Ok(Bytes::new()) };
+            let work = {
+                let service = service.clone();
+                async move {
+                    running.come().await;
+                    let Ok(permit) = service.running().acquire_owned().await else { return };
+                    running.permit(permit);
+                    _ = running.finish_within(&service, cap).await;
+                    drop((place, memory));
                 }
-            }
-            Ack::Received => {
-                // What waits unanswered is not in the hands of its connection any more.
-                let units = u32::try_from(len / MEMORY_UNIT).unwrap_or(u32::MAX);
-                let Ok(memory) = self.service.memory().try_acquire_many_owned(units) else {
-                    let why = overloaded("the server holds as many bytes as it may");
-                    return Dispatched::Done(count.end(Err(why)));
-                };
-                let (service, queue) = (self.service.clone(), self.queue.clone());
-                Box::pin(async move {
-                    // Neither semaphore is ever closed.
-                    let Ok(place) = queue.acquire_owned().await else { return Ok(Bytes::new()) };
-                    service.spawn(async move {
-                        let turn = turn.come().await;
-                        let Ok(permit) = running_handlers.acquire_owned().await else { return };
-                        let hold = Box::new((turn, permit, place, memory));
-                        if let Ok(outcome) = tokio::time::timeout(cap, run(hold)).await {
-                            _ = count.end(outcome);
-                        }
-                    });
-                    Ok(Bytes::new())
-                })
-            }
-        };
-        Dispatched::Running(Started { handler, running, context, stoppable })
+            };
+            service.spawn(work);
+            Ok(Bytes::new())
+        }))
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Rejection> {
+        let units = u32::try_from(bytes / MEMORY_UNIT).unwrap_or(u32::MAX);
+        let memory = self.service.memory().try_acquire_many_owned(units);
+        memory.map_err(|_| overloaded("the server holds as many bytes as it may"))
     }
 
     fn decode_limits(&self, len: usize) -> DecodeLimits {
         let mut limits = DecodeLimits::for_body(len);
         limits.pickle = self.service.limits().pickle;
         limits
-    }
-}
-
-/// Runs a handler. `hold` is let go when its code has come to an end: a thread cannot be stopped, and
-/// runs on when this future is dropped.
-async fn run(
-    running: reply::Running,
-    blocking: Blocking,
-    hold: Hold,
-    name: &'static str,
-) -> Outcome {
-    match running.0 {
-        Work::Future(future) => {
-            let _hold = hold;
-            Guarded::new(future, name).await
-        }
-        Work::Blocking(function) => blocking.run(function, hold, name).await,
-    }
-}
-
-/// A turn in a lane. Its place is taken when it is made: tasks do not begin in the order in which they
-/// are spawned.
-enum Turn {
-    /// There is no lane to wait in.
-    Free,
-    Waiting(Pin<Box<dyn Future<Output = OwnedMutexGuard<()>> + Send>>),
-    Come(OwnedMutexGuard<()>),
-}
-
-impl Turn {
-    fn of(lane: Option<Lane>) -> Self {
-        let Some(lane) = lane else { return Self::Free };
-        let mut lock = Box::pin(lane.lock_owned());
-        // Who waits for the turn polls again, with a waker of its own. A task that has used up its time
-        // would be told to come again, and get no place.
-        let mut cx = task::Context::from_waker(Waker::noop());
-        match pin!(unconstrained(lock.as_mut())).poll(&mut cx) {
-            Poll::Ready(guard) => Self::Come(guard),
-            Poll::Pending => Self::Waiting(lock),
-        }
-    }
-
-    async fn come(self) -> Option<OwnedMutexGuard<()>> {
-        match self {
-            Self::Free => None,
-            Self::Waiting(lock) => Some(lock.await),
-            Self::Come(guard) => Some(guard),
-        }
     }
 }
 
@@ -247,39 +188,4 @@ pub(crate) fn capped_at(cap: Duration) -> Rejection {
 
 fn overloaded(text: &str) -> Rejection {
     Rejection::of(Code::Overloaded, "ConnectionError", text)
-}
-
-/// Counts a message as in flight until it has ended, also when its handler is dropped.
-struct Count {
-    to: Option<Arc<Destination>>,
-    ended: bool,
-}
-
-impl Count {
-    fn new(to: Option<&Arc<Destination>>) -> Self {
-        if let Some(to) = to {
-            to.counters.count.fetch_add(1, Relaxed);
-            to.counters.in_flight.fetch_add(1, Relaxed);
-        }
-        Self { to: to.cloned(), ended: false }
-    }
-
-    fn end(mut self, outcome: Outcome) -> Outcome {
-        self.ended = true;
-        if let Some(to) = &self.to {
-            to.counters.ended(outcome.is_ok());
-        }
-        outcome
-    }
-}
-
-impl Drop for Count {
-    fn drop(&mut self) {
-        if let Some(to) = &self.to {
-            to.counters.in_flight.fetch_sub(1, Relaxed);
-            if !self.ended {
-                to.counters.errors.fetch_add(1, Relaxed);
-            }
-        }
-    }
 }

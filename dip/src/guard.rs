@@ -1,51 +1,41 @@
 //! Runs user code: a panic in it becomes a rejection.
 
 use std::any::Any;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-use crate::reply::{Code, Outcome, Rejection};
+use crate::reply::{Code, Handling, Rejection, Written};
 
-/// A handler's future; a panic in it, or in dropping it, is a rejection.
+/// A handler's future; a panic in it is a rejection.
 pub(crate) struct Guarded {
-    future: Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>,
+    handling: Option<Pin<Box<dyn Handling>>>,
     name: &'static str,
 }
 
 impl Guarded {
-    pub(crate) fn new(
-        future: Pin<Box<dyn Future<Output = Outcome> + Send>>,
-        name: &'static str,
-    ) -> Self {
-        Self { future: Some(future), name }
+    pub(crate) fn new(handling: Pin<Box<dyn Handling>>, name: &'static str) -> Self {
+        Self { handling: Some(handling), name }
     }
-}
 
-impl Future for Guarded {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Outcome> {
-        let Self { future, name } = &mut *self;
-        let Some(running) = future else { return Poll::Ready(Err(panicked())) };
-        let polled = guarded(|| running.as_mut().poll(cx), name);
-        let outcome = match polled {
+    /// Polls the handler, which appends its reply to `out`.
+    pub(crate) fn poll(&mut self, cx: &mut task::Context<'_>, out: &mut Vec<u8>) -> Poll<Written> {
+        let Self { handling, name } = self;
+        let Some(running) = handling else { return Poll::Ready(Err(panicked())) };
+        let before = out.len();
+        let polled = guarded(|| running.as_mut().poll(cx, out), name);
+        let written = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(outcome)) => outcome,
-            Err(rejection) => Err(rejection),
+            Ok(Poll::Ready(written)) => written,
+            Err(rejection) => {
+                out.truncate(before);
+                Err(rejection)
+            }
         };
         // A panic while the future is dropped does not take the reply back.
-        let done = future.take();
+        let done = handling.take();
         _ = guarded(|| drop(done), name);
-        Poll::Ready(outcome)
-    }
-}
-
-impl Drop for Guarded {
-    fn drop(&mut self) {
-        let future = self.future.take();
-        _ = guarded(|| drop(future), self.name);
+        Poll::Ready(written)
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::codec::Body;
 use crate::mtype::Mtype;
 use crate::process::Process;
-use crate::reply::Outcome as Answer;
+use crate::reply::{Outcome as Answer, Rejection};
 use crate::session::native::{Event, Outcome, Outgoing, Receipt, RequestKey, Session, Ticket};
 use crate::wire::native::{Failure, Trace};
 
@@ -141,20 +141,26 @@ impl Link {
     /// Answers a call of the peer.
     pub(crate) fn answer(&self, request: RequestKey, answer: Answer) {
         match answer {
-            Ok(body) => {
-                self.command(|session, _| session.reply(request, Body::from(body)));
-            }
-            Err(rejection) => {
-                let text = rejection.text_on_wire();
-                let failure = Failure {
-                    code: rejection.code().number(),
-                    handled: rejection.handled().number(),
-                    text: &text,
-                    detail: rejection.detail(),
-                };
-                self.command(|session, _| session.fail(request, failure));
-            }
+            Ok(body) => self.reply(request, Body::from(body)),
+            Err(why) => self.refuse(request, &why),
         }
+    }
+
+    /// Replies to a call of the peer.
+    pub(crate) fn reply(&self, request: RequestKey, body: Body<'_>) {
+        self.command(|session, _| session.reply(request, body));
+    }
+
+    /// Answers a call of the peer with an error.
+    pub(crate) fn refuse(&self, request: RequestKey, why: &Rejection) {
+        let text = why.text_on_wire();
+        let failure = Failure {
+            code: why.code().number(),
+            handled: why.handled().number(),
+            text: &text,
+            detail: why.detail(),
+        };
+        self.command(|session, _| session.fail(request, failure));
     }
 
     /// A one-way message of the peer was handled.

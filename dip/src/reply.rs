@@ -5,7 +5,7 @@ mod code;
 mod rejection;
 
 pub use answer::Running;
-pub(crate) use answer::{Answer, OneReply, Outcome, Work};
+pub(crate) use answer::{Answer, Handling, OneReply, Outcome, Work, Written};
 pub use code::Code;
 pub(crate) use code::Handled;
 pub use rejection::Rejection;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub use peers::ClientGone;
 pub use stats::{CloseReason, Stats, TypeStats};
 
-pub(crate) use blocking::{Blocking, Hold};
+pub(crate) use blocking::Blocking;
 pub(crate) use incomplete::Incomplete;
 pub(crate) use lanes::{Lane, Lanes};
 pub(crate) use memory::{MEMORY_UNIT, Memory};
@@ -216,6 +216,11 @@ impl Service {
 
     pub(crate) fn lanes(&self) -> &Lanes {
         &self.lanes
+    }
+
+    /// Whether as many handlers run as may.
+    pub(crate) fn is_full(&self) -> bool {
+        self.running.available_permits() == 0
     }
 
     /// Permits to run handlers.

@@ -41,6 +41,12 @@ impl Encoded {
     }
 }
 
+impl From<Bytes> for Encoded {
+    fn from(bytes: Bytes) -> Self {
+        Self::Shared(bytes)
+    }
+}
+
 /// From this length on a body that is handed over is not copied.
 const SHARED: usize = 16 << 10;
 

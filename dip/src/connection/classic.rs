@@ -58,6 +58,8 @@ pub(crate) struct Connection<S> {
     memory: Memory,
     queue: Arc<Semaphore>,
     lane: Lane,
+    /// Replies have no place on this wire.
+    unheard: Vec<u8>,
 }
 
 /// The message whose handler runs.
@@ -65,7 +67,14 @@ struct InHand {
     mtype: u8,
     bytes: usize,
     started: Instant,
-    running: Running,
+    answer: Answer,
+}
+
+/// Where the answer to the message in hand comes from.
+enum Answer {
+    /// It was there at once, and waits for the session to know whether it is late.
+    There(Outcome),
+    Running(Running),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,6 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 service.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
             )),
             lane: Lane::default(),
+            unheard: Vec::new(),
             in_hand: None,
             input: Input::Open,
             unwatched: None,
@@ -201,12 +211,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.reply(mtype, bytes, started, &answer);
                 }
                 Dispatched::Done(answer) => {
-                    let running: Running = Box::pin(std::future::ready(answer));
-                    self.in_hand = Some(InHand { mtype, bytes, started, running });
+                    let answer = Answer::There(answer);
+                    self.in_hand = Some(InHand { mtype, bytes, started, answer });
                 }
-                Dispatched::Running(begun) => {
-                    let running = begun.running;
-                    self.in_hand = Some(InHand { mtype, bytes, started, running });
+                Dispatched::Running(running) => {
+                    let answer = Answer::Running(running);
+                    self.in_hand = Some(InHand { mtype, bytes, started, answer });
                 }
             }
         }
@@ -277,7 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         if let Some(in_hand) = &mut self.in_hand
-            && let Poll::Ready(answer) = in_hand.running.as_mut().poll(cx)
+            && let Poll::Ready(answer) = in_hand.answer.poll(&self.service, cx, &mut self.unheard)
         {
             return Poll::Ready(Turn::Handled(answer));
         }
@@ -323,6 +333,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.reply(in_hand.mtype, in_hand.bytes, in_hand.started, &Err(why));
             let mut cx = task::Context::from_waker(task::Waker::noop());
             _ = self.poll_write(&mut cx);
+        }
+    }
+}
+
+impl Answer {
+    fn poll(
+        &mut self,
+        service: &Service,
+        cx: &mut task::Context<'_>,
+        unheard: &mut Vec<u8>,
+    ) -> Poll<Outcome> {
+        match self {
+            Self::There(answer) => Poll::Ready(std::mem::replace(answer, Ok(Bytes::new()))),
+            Self::Running(running) => {
+                unheard.clear();
+                running.poll(service, cx, unheard).map_ok(|_| Bytes::new())
+            }
         }
     }
 }

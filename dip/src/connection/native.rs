@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     /// What is being written, without the lock of the link.
     output: Output,
     tasks: Arc<Tasks>,
+    /// The reply of the handler that was polled last.
+    reply: Vec<u8>,
     account: Account,
     pace: Pace,
     /// Woken without the lock of the link.
@@ -69,6 +71,7 @@ impl Connection {
             account: Account::new(Memory::new(service.memory())),
             output: Output::default(),
             tasks: Arc::default(),
+            reply: Vec::new(),
             pace: Pace::default(),
             woken: Vec::new(),
             stalled: None,

@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use pin_project_lite::pin_project;
 
 use super::{Code, Failure, IntoReply, Rejection};
-use crate::codec::{BodyMut, EncodeError};
+use crate::codec::{BodyMut, EncodeError, Encoded};
 use crate::limits::MAX_REPLY;
 
 /// How the reply to a message is written.
@@ -19,19 +21,28 @@ pub struct Answer<M, T, E> {
 }
 
 impl<M, T, E> Answer<M, T, E> {
-    fn encode(&self, reply: Result<T, Failure<E>>) -> Outcome {
-        match reply {
-            Ok(reply) => {
-                let mut out = Vec::new();
-                let mut body = BodyMut::sharing(&mut out, MAX_REPLY);
-                let failed = |code| move |error| Rejection::from_encode(code, &error);
-                (self.reply)(&reply, &mut body).map_err(failed(Code::Rejected))?;
-                let encoded = body.into_encoded().map_err(failed(Code::ReplyTooLarge))?;
-                Ok(encoded.into_bytes(out))
-            }
-            Err(Failure::App(error)) => Err((self.rejection)(error)),
-            Err(Failure::Rejected(rejection)) => Err(rejection),
+    /// Appends the reply to `out`, which stays as it was when there is none.
+    fn write(&self, reply: Result<T, Failure<E>>, out: &mut Vec<u8>) -> Written {
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(Failure::App(error)) => return Err((self.rejection)(error)),
+            Err(Failure::Rejected(rejection)) => return Err(rejection),
+        };
+        let before = out.len();
+        let mut body = BodyMut::sharing(out, MAX_REPLY);
+        let failed = |code| move |error| Rejection::from_encode(code, &error);
+        let written = (self.reply)(&reply, &mut body)
+            .map_err(failed(Code::Rejected))
+            .and_then(|()| body.into_encoded().map_err(failed(Code::ReplyTooLarge)));
+        if written.is_err() {
+            out.truncate(before);
         }
+        written
+    }
+
+    fn encode(&self, reply: Result<T, Failure<E>>) -> Outcome {
+        let mut out = Vec::new();
+        Ok(self.write(reply, &mut out)?.into_bytes(out))
     }
 }
 
@@ -51,10 +62,10 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
     where
         Fut: Future + Send + 'static,
         Fut::Output: IntoReply<M, T, E, K>,
+        K: 'static,
     {
-        let answer = self.0;
-        let work = async move { answer.encode(future.await.into_reply()) };
-        Ok(Running(Work::Future(Box::pin(work))))
+        let handling = Answering { future, answer: self.0, kind: PhantomData::<fn(K)> };
+        Ok(Running(Work::Future(Box::pin(handling))))
     }
 
     /// The handler is a plain `fn` that may block.
@@ -74,9 +85,37 @@ pub struct Running(pub(crate) Work);
 
 pub(crate) type Outcome = Result<Bytes, Rejection>;
 
+/// A reply that was appended to a buffer, or stands for itself.
+pub(crate) type Written = Result<Encoded, Rejection>;
+
 pub(crate) enum Work {
-    Future(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    Future(Pin<Box<dyn Handling>>),
     Blocking(Box<dyn FnOnce() -> Outcome + Send>),
+}
+
+/// A handler that writes its reply where it is told when it has ended.
+pub(crate) trait Handling: Send {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Written>;
+}
+
+pin_project! {
+    struct Answering<Fut, M, T, E, K> {
+        #[pin]
+        future: Fut,
+        answer: Answer<M, T, E>,
+        kind: PhantomData<fn(K)>,
+    }
+}
+
+impl<Fut, M, T, E, K> Handling for Answering<Fut, M, T, E, K>
+where
+    Fut: Future<Output: IntoReply<M, T, E, K>> + Send,
+{
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Written> {
+        let this = self.project();
+        let returned = ready!(this.future.poll(cx));
+        Poll::Ready(this.answer.write(returned.into_reply(), out))
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub struct Rejection {
     text: String,
     /// The declared error, in bincode; of the code [`Code::App`] only.
     detail: Bytes,
+    /// No handler has seen the message, whatever the code alone tells.
+    unseen: bool,
 }
 
 /// The longest declared error that travels, in bytes.
@@ -58,7 +60,8 @@ impl Rejection {
 
     /// A rejection of this class: the name of an exception that the peer's code matches on.
     pub fn named(class: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
-        Self { code: Code::Rejected, class: class.into(), text: text.into(), detail: Bytes::new() }
+        let (code, class, text) = (Code::Rejected, class.into(), text.into());
+        Self { code, class, text, detail: Bytes::new(), unseen: false }
     }
 
     pub(crate) fn of(code: Code, class: &'static str, text: impl Into<String>) -> Self {
@@ -92,6 +95,12 @@ impl Rejection {
         Self::of(Code::NoHandler, "UnsupportedProtoError", text)
     }
 
+    /// The answer to a message that was given up before its handler began.
+    pub(crate) fn withdrawn() -> Self {
+        let text = "it was given up before its handler began";
+        Self::of(Code::Cancelled, "CancelledError", text).unseen()
+    }
+
     /// The name of the error's class, as a Python peer sees it.
     pub fn class(&self) -> &str {
         &self.class
@@ -121,7 +130,12 @@ impl Rejection {
 
     /// Whether a handler has seen the message.
     pub(crate) fn handled(&self) -> Handled {
-        self.code.handled()
+        if self.unseen { Handled::No } else { self.code.handled() }
+    }
+
+    /// No handler has seen the message.
+    pub(crate) fn unseen(self) -> Self {
+        Self { unseen: true, ..self }
     }
 }
 

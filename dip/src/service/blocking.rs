@@ -23,10 +23,11 @@ impl Blocking {
     /// Waits for a free thread and runs `function` on it.
     ///
     /// A thread cannot be stopped: when this future is dropped, the function runs on, keeps its
-    /// permit and `hold`, and its reply is dropped.
+    /// permit and `hold`, and its reply is dropped. It does not begin unless `begin` lets it.
     pub(crate) async fn run(
         self,
         function: Box<dyn FnOnce() -> Outcome + Send>,
+        begin: impl FnOnce() -> bool + Send + 'static,
         hold: Hold,
         name: &'static str,
     ) -> Outcome {
@@ -34,6 +35,9 @@ impl Blocking {
         let permit = self.0.acquire_owned().await.map_err(|_| stopped())?;
         let thread = tokio::task::spawn_blocking(move || {
             let _held = (permit, hold);
+            if !begin() {
+                return Err(Rejection::withdrawn());
+            }
             guarded(function, name).flatten()
         });
         // The runtime drops a task that has not begun when it shuts down.

@@ -141,7 +141,10 @@ pub(crate) enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
     Cancelled,
+    /// Its caller's deadline is over; the caller has noticed, too.
     Deadline,
+    /// It has taken as long as handlers may here; its caller may still wait.
+    Cap,
     Lost,
 }
 

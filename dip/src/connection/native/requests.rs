@@ -1,6 +1,6 @@
 //! What the peer sends: checked, dispatched, answered, stopped.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,15 +12,16 @@ use tokio::task::coop::unconstrained;
 
 use super::Connection;
 use super::admission::Admitting;
-use super::tasks::Task;
-use crate::codec::Body;
-use crate::dispatch::{Arrival, Dispatched, Running, Sender, Started};
-use crate::handler::{HandlerEntry, Order};
+use super::tasks::{self, Stopped};
+use crate::codec::{Body, Encoded};
+use crate::context::GivenUp;
+use crate::dispatch::{Arrival, Dispatched, Running, Sender};
+use crate::handler::Order;
 use crate::link::{Link, Scope};
 use crate::mtype::Mtype;
 use crate::peer::Peer;
-use crate::registry::{Routes, Slowness};
-use crate::reply::{Code, Outcome, Rejection};
+use crate::registry::Slowness;
+use crate::reply::{Code, Written};
 use crate::service::{Lane, Service};
 use crate::session::native::{Event, Receipt, Received, RequestKey, Violation, Why};
 
@@ -36,13 +37,15 @@ impl Connection {
             let Self { serving, input, account, woken, .. } = &mut *self;
             let mut state = serving.link.lock();
             let mut admission = Admitting { serving, account };
-            let received = loop {
-                match input.next(&mut state.session, &mut admission, now)? {
-                    Some(Received::Nothing) => busy = true,
-                    received => break received,
+            let (received, event) = loop {
+                let received = input.next(&mut state.session, &mut admission, now)?;
+                // What is given up stops before that begins which came behind it.
+                let event = state.poll_event(woken);
+                match received {
+                    Some(Received::Nothing) if event.is_none() => busy = true,
+                    received => break (received, event),
                 }
             };
-            let event = state.poll_event(woken);
             drop(state);
             let Some(received) = received else {
                 self.follow(event);
@@ -56,14 +59,14 @@ impl Connection {
                     let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
                     let dispatched = serving.dispatch(mtype, body, scope, depth > 0);
                     account.release(reserved);
-                    self.run_call(key, mtype, dispatched, cx);
+                    self.run_call(key, dispatched, cx);
                 }
                 // Its deadline was for the credit it needed.
                 Received::Notice { receipt, mtype, body, trace, reserved, .. } => {
                     let scope = Scope { request: None, deadline: None, trace };
                     let dispatched = serving.dispatch(mtype, body, scope, false);
                     account.release(reserved);
-                    self.run_notice(receipt, mtype, dispatched, cx);
+                    self.run_notice(receipt, dispatched, cx);
                 }
             }
             self.follow(event);
@@ -72,62 +75,80 @@ impl Connection {
     }
 
     /// Runs the handler of a call: to its end if it need not wait, or else as a task.
-    fn run_call(
-        &mut self,
-        key: RequestKey,
-        mtype: u32,
-        dispatched: Dispatched,
-        cx: &mut task::Context<'_>,
-    ) {
-        let Started { handler, mut running, context, stoppable } = match dispatched {
+    fn run_call(&mut self, key: RequestKey, dispatched: Dispatched, cx: &mut task::Context<'_>) {
+        let mut running = match dispatched {
             Dispatched::Done(outcome) => return self.serving.link.answer(key, outcome),
-            Dispatched::Running(started) => started,
+            Dispatched::Running(running) => running,
         };
-        if let Some(order) = handler.order {
+        if let Some(order) = running.handler().order {
             self.serving.link.lock().session.hold_lane(key, number(order));
         }
-        if let Poll::Ready(outcome) =
-            poll_first(self.serving.service.routes(), handler, mtype, &mut running, cx)
-        {
-            return self.serving.link.answer(key, outcome);
+        match self.poll_first(&mut running, cx) {
+            Poll::Ready(Ok(Encoded::Copied)) => {
+                self.serving.link.reply(key, Body::from(&self.reply[..]));
+            }
+            Poll::Ready(Ok(Encoded::Shared(body))) => {
+                self.serving.link.reply(key, body.into());
+            }
+            Poll::Ready(Err(why)) => self.serving.link.refuse(key, &why),
+            Poll::Pending => {
+                let Serving { link, service, .. } = &self.serving;
+                self.tasks.start(key, running, link, service);
+            }
         }
-        let (link, tasks) = (self.serving.link.clone(), self.tasks.clone());
-        let task = async move {
-            let outcome = running.await;
-            tasks.remove(key);
-            link.answer(key, outcome);
-        };
-        self.tasks.start(key, || {
-            let abort = self.serving.service.spawn(task);
-            Task { context, abort: stoppable.then_some(abort) }
-        });
     }
 
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
-    fn run_notice(
-        &mut self,
-        receipt: Receipt,
-        mtype: u32,
-        dispatched: Dispatched,
-        cx: &mut task::Context<'_>,
-    ) {
-        let Started { handler, mut running, context, stoppable } = match dispatched {
+    fn run_notice(&mut self, receipt: Receipt, dispatched: Dispatched, cx: &mut task::Context<'_>) {
+        let mut running = match dispatched {
             Dispatched::Done(_) => return self.serving.link.notice_ended(receipt),
-            Dispatched::Running(started) => started,
+            Dispatched::Running(running) => running,
         };
-        if poll_first(self.serving.service.routes(), handler, mtype, &mut running, cx).is_ready() {
+        if self.poll_first(&mut running, cx).is_ready() {
             return self.serving.link.notice_ended(receipt);
         }
-        let (link, cap) = (self.serving.link.clone(), self.serving.service.limits().handler_cap);
-        self.serving.service.spawn(async move {
-            if tokio::time::timeout(cap, &mut running).await.is_err() {
-                context.cancel();
-                if !stoppable {
-                    _ = running.await;
+        let Serving { link, service, .. } = &self.serving;
+        let (link, own, cap) = (link.clone(), service.clone(), service.limits().handler_cap);
+        service.spawn(async move {
+            if tokio::time::timeout(cap, running.finish(&own)).await.is_err() {
+                let progress = running.context().progress();
+                let stops = progress.withdraw() || running.is_stoppable();
+                progress.give_up(GivenUp::Deadline);
+                if !stops {
+                    _ = running.finish(&own).await;
                 }
             }
+            drop(running);
             link.notice_ended(receipt);
         });
+    }
+
+    /// Polls a handler where it is; its reply is in `self.reply`. Others of its task have used up the
+    /// time that tokio gives a task; what is ready counts as ready all the same.
+    fn poll_first(&mut self, running: &mut Running, cx: &mut task::Context<'_>) -> Poll<Written> {
+        self.reply.clear();
+        let (service, handler) = (&*self.serving.service, running.handler());
+        let to = service.routes().find(running.context().mtype().number());
+        let slow = to.map(|to| &to.counters.slow);
+        if handler.spawn || slow.is_some_and(Slowness::is_slow) {
+            running.wait(service);
+            return Poll::Pending;
+        }
+        let begun = Instant::now();
+        let first = poll_fn(|cx| running.poll(service, cx, &mut self.reply));
+        let polled = pin!(unconstrained(first)).poll(cx);
+        let took = begun.elapsed();
+        let Some(slow) = slow else { return polled };
+        if took <= SLOW {
+            slow.quick();
+        } else if slow.slow() {
+            tracing::debug!(
+                handler = handler.name,
+                ?took,
+                "a task of its own from now on (said once)"
+            );
+        }
+        polled
     }
 
     /// Follows what has happened in the session, and wakes who waited for it.
@@ -162,31 +183,23 @@ impl Connection {
 
     /// Nobody waits for a call of the peer any more.
     fn stop(&self, key: RequestKey, why: Why) {
-        let Some(Task { context, abort }) = self.tasks.stop(key) else { return };
-        context.cancel();
-        // What cannot be stopped runs on, and answers when it is done.
-        let Some(abort) = abort else { return };
-        abort.abort();
-        let rejection = match why {
-            Why::Cancelled => {
-                Rejection::of(Code::Cancelled, "CancelledError", "its caller gave up")
-            }
-            Why::Deadline => Rejection::of(Code::Deadline, "TimeoutError", "its time was over"),
-            Why::Lost => return,
+        let given_up = match why {
+            Why::Cancelled => GivenUp::Caller,
+            Why::Deadline | Why::Cap => GivenUp::Deadline,
+            Why::Lost => GivenUp::Connection,
         };
-        self.serving.link.answer(key, Err(rejection));
+        let stopped = self.tasks.stop(key, given_up);
+        // A caller that has given up does not wait for it; that its permit stays taken keeps it from
+        // starting ever more of what cannot be stopped.
+        if stopped == Stopped::RunsOn && why == Why::Cap {
+            self.serving.link.refuse(key, &tasks::stopped(Some(given_up)));
+        }
     }
 
     /// This side waits no longer.
     pub(super) fn stop_all(&self) {
-        for (key, task) in self.tasks.remove_all() {
-            task.context.cancel();
-            if let Some(abort) = task.abort {
-                abort.abort();
-            }
-            let text = "the connection was closed before the handler had ended";
-            let rejection = Rejection::of(Code::Cancelled, "ConnectionError", text);
-            self.serving.link.answer(key, Err(rejection));
+        for key in self.tasks.stop_all() {
+            self.serving.link.refuse(key, &tasks::stopped(Some(GivenUp::Connection)));
         }
     }
 }
@@ -224,31 +237,6 @@ impl Serving {
         };
         Sender { service, peer, queue, lane, would_deadlock: &holds }.dispatch(arrival)
     }
-}
-
-/// Polls a handler where it is. Others of its task have used up the time that tokio gives a task;
-/// what is ready counts as ready all the same.
-fn poll_first(
-    routes: &Routes,
-    handler: &HandlerEntry,
-    mtype: u32,
-    running: &mut Running,
-    cx: &mut task::Context<'_>,
-) -> Poll<Outcome> {
-    let slow = routes.find(mtype).map(|to| &to.counters.slow);
-    if handler.spawn || slow.is_some_and(Slowness::is_slow) {
-        return Poll::Pending;
-    }
-    let begun = Instant::now();
-    let polled = pin!(unconstrained(running)).poll(cx);
-    let took = begun.elapsed();
-    let Some(slow) = slow else { return polled };
-    if took <= SLOW {
-        slow.quick();
-    } else if slow.slow() {
-        tracing::debug!(handler = handler.name, ?took, "a task of its own from now on (said once)");
-    }
-    polled
 }
 
 /// A handler that keeps its connection busy for longer than this, time and again, becomes a task.

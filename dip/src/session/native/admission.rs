@@ -69,16 +69,17 @@ impl Session {
             Some(refusal) => Err(refusal),
             None => self.admit(&first, false, admission),
         };
-        let deadline = limits::end(self.now, self.cap);
+        let cap = limits::end(self.now, self.cap);
         let theirs = first.metadata.deadline.map(|left| self.after_ms(left));
-        let deadline = theirs.map_or(deadline, |theirs| theirs.min(deadline));
+        let deadline = theirs.map_or(cap, |theirs| theirs.min(cap));
+        let capped = theirs.is_none_or(|theirs| cap < theirs);
         let phase = match verdict {
             Err(_) => Phase::Refused,
             Ok(_) if more || first.len > SHORT_BODY as u64 => Phase::Arriving,
             Ok(_) => Phase::InHand { stopped: false },
         };
         let parent = parent.map(|(ticket, _)| ticket);
-        let request = Request { id, depth, deadline, parent, lanes: 0, phase };
+        let request = Request { id, depth, deadline, capped, parent, lanes: 0, phase };
         match verdict {
             Ok(reserved) => {
                 self.watch(Some(deadline));

@@ -128,7 +128,8 @@ impl Session {
             let Some(request) = self.requests.of_mut(key) else { continue };
             if let Phase::InHand { stopped } = &mut request.phase {
                 *stopped = true;
-                self.events.push_back(Event::Stop(key, Why::Deadline));
+                let why = if request.capped { Why::Cap } else { Why::Deadline };
+                self.events.push_back(Event::Stop(key, why));
             } else {
                 let Request { id, depth, .. } = *request;
                 self.requests.refuse(key);

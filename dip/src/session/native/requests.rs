@@ -18,6 +18,8 @@ pub(super) struct Request {
     pub(super) id: u32,
     pub(super) depth: u16,
     pub(super) deadline: Instant,
+    /// The deadline is that of this side's handlers.
+    pub(super) capped: bool,
     /// The call of ours that it serves.
     pub(super) parent: Option<Ticket>,
     /// A bit for each lane that its handler takes.

@@ -1,0 +1,208 @@
+//! A handler under way, with all that waits and counts around it.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+
+use super::count::Count;
+use super::turn::Turn;
+use crate::context::Context;
+use crate::guard::{Guarded, guarded};
+use crate::handler::HandlerEntry;
+use crate::reply::{Outcome, Rejection, Work, Written};
+use crate::service::Service;
+
+/// A handler that has been started. What it holds is let go when its code has come to an end.
+pub(crate) struct Running {
+    stage: Stage,
+    /// Its turn in a lane.
+    turn: Option<OwnedMutexGuard<()>>,
+    /// One of the handlers that the server runs at once; not taken by one that never waits.
+    permit: Option<OwnedSemaphorePermit>,
+    count: Option<Count>,
+    handler: &'static HandlerEntry,
+    context: Context,
+    stoppable: bool,
+    /// Somebody else counts it.
+    counted: bool,
+}
+
+enum Stage {
+    /// Its code has not begun.
+    Waiting(Turn, Work),
+    Begun(Guarded),
+    /// On a thread, or in the queue of those that are acknowledged before.
+    Elsewhere(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    Over,
+}
+
+impl Running {
+    pub(super) fn new(
+        handler: &'static HandlerEntry,
+        context: Context,
+        work: Work,
+        turn: Turn,
+    ) -> Self {
+        let stoppable = handler.cancel && matches!(work, Work::Future(_));
+        let (turn, stage) = (None, Stage::Waiting(turn, work));
+        let counted = false;
+        Self { stage, turn, permit: None, count: None, handler, context, stoppable, counted }
+    }
+
+    /// A handler that runs and is counted wherever `elsewhere` lets it.
+    pub(super) fn elsewhere(
+        handler: &'static HandlerEntry,
+        context: Context,
+        elsewhere: impl Future<Output = Outcome> + Send + 'static,
+    ) -> Self {
+        let stage = Stage::Elsewhere(Box::pin(elsewhere));
+        let (turn, permit, count) = (None, None, None);
+        Self { stage, turn, permit, count, handler, context, stoppable: true, counted: true }
+    }
+
+    pub(crate) fn handler(&self) -> &'static HandlerEntry {
+        self.handler
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Whether it can be dropped amid its code when nobody waits for it any more.
+    pub(crate) fn is_stoppable(&self) -> bool {
+        self.stoppable
+    }
+
+    /// From now on it counts among those in hand.
+    pub(super) fn count(&mut self, service: &Service) {
+        if !std::mem::replace(&mut self.counted, true) {
+            self.count = Some(Count::new(service.routes().find(self.context.mtype().number())));
+        }
+    }
+
+    /// It has to wait, and takes what that costs.
+    pub(crate) fn wait(&mut self, service: &Service) {
+        self.count(service);
+        if self.permit.is_none() && !matches!(self.stage, Stage::Elsewhere(_)) {
+            // There was one when it was started; a few more than there are do not matter.
+            self.permit = service.running().try_acquire_owned().ok();
+        }
+    }
+
+    /// Runs the handler, which appends its reply to `out`.
+    pub(crate) fn poll(
+        &mut self,
+        service: &Service,
+        cx: &mut task::Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<Written> {
+        let Poll::Ready(written) = self.poll_stages(service, cx, out) else {
+            self.wait(service);
+            return Poll::Pending;
+        };
+        self.stage = Stage::Over;
+        (self.turn, self.permit) = (None, None);
+        match (self.count.take(), &written) {
+            (Some(count), _) => count.end(written.is_ok()),
+            (None, Ok(_)) => {}
+            (None, Err(_)) => {
+                if let Some(to) = service.routes().find(self.context.mtype().number()) {
+                    to.counters.ended(false);
+                }
+            }
+        }
+        Poll::Ready(written)
+    }
+
+    fn poll_stages(
+        &mut self,
+        service: &Service,
+        cx: &mut task::Context<'_>,
+        out: &mut Vec<u8>,
+    ) -> Poll<Written> {
+        loop {
+            match &mut self.stage {
+                Stage::Waiting(turn, _) => {
+                    let guard = ready!(turn.poll(cx));
+                    self.turn = self.turn.take().or(guard);
+                    if let Some(refused) = self.begin(service) {
+                        return Poll::Ready(refused);
+                    }
+                }
+                Stage::Begun(guarded) => return guarded.poll(cx, out),
+                Stage::Elsewhere(elsewhere) => {
+                    let outcome = ready!(elsewhere.as_mut().poll(cx));
+                    return Poll::Ready(outcome.map(Into::into));
+                }
+                Stage::Over => return Poll::Ready(Err(Rejection::withdrawn())),
+            }
+        }
+    }
+
+    /// Its turn has come.
+    fn begin(&mut self, service: &Service) -> Option<Written> {
+        let Stage::Waiting(_, work) = std::mem::replace(&mut self.stage, Stage::Over) else {
+            return None;
+        };
+        self.stage = match work {
+            Work::Future(handling) => {
+                if !self.context.progress().begin() {
+                    return Some(Err(Rejection::withdrawn()));
+                }
+                Stage::Begun(Guarded::new(handling, self.handler.name))
+            }
+            Work::Blocking(function) => {
+                self.wait(service);
+                let (context, name) = (self.context.clone(), self.handler.name);
+                let begin = move || context.progress().begin();
+                let hold = Box::new((self.turn.take(), self.permit.take()));
+                let thread = service.blocking().run(function, begin, hold, name);
+                Stage::Elsewhere(Box::pin(thread))
+            }
+        };
+        None
+    }
+
+    /// Waits for its turn in the lane.
+    pub(super) async fn come(&mut self) {
+        poll_fn(|cx| {
+            let Stage::Waiting(turn, _) = &mut self.stage else { return Poll::Ready(()) };
+            let guard = ready!(turn.poll(cx));
+            self.turn = guard;
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    pub(super) fn permit(&mut self, permit: OwnedSemaphorePermit) {
+        self.permit = Some(permit);
+    }
+
+    /// Runs it to its end.
+    pub(crate) async fn finish(&mut self, service: &Service) -> Outcome {
+        let mut out = Vec::new();
+        let written = poll_fn(|cx| self.poll(service, cx, &mut out)).await;
+        written.map(|encoded| encoded.into_bytes(out))
+    }
+
+    /// Runs it to its end, or until it has taken as long as it may.
+    pub(crate) async fn finish_within(&mut self, service: &Service, cap: Duration) -> Outcome {
+        match tokio::time::timeout(cap, self.finish(service)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(super::capped_at(cap)),
+        }
+    }
+}
+
+/// What a handler holds may panic when it is dropped, its message first of all.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        if !matches!(stage, Stage::Over) {
+            _ = guarded(|| drop(stage), self.handler.name);
+        }
+    }
+}
