@@ -6,21 +6,21 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 pub(crate) use message::{Message, Way};
 
-use crate::codec::{Body, Codec, DecodeLimits};
+use crate::codec::{Codec, DecodeLimits, OwnedBody};
 use crate::error::{CallError, Reason, Remote};
 use crate::limits;
-use crate::link::{Departure, Link};
+use crate::link::{Begun, Departure, Link};
 use crate::mtype::Mtype;
 use crate::protocol::{NoError, Protocol};
 use crate::reply::{Code, Handled};
-use crate::session::native::{Outcome, Refused, Ticket};
+use crate::session::native::{Outcome, Refused};
 
 /// A message on its way: what the methods of [`Client`](crate::Client) and [`Peer`](crate::Peer) that
 /// send one return. `T` is the reply, `E` the error that the message declares.
@@ -35,41 +35,34 @@ use crate::session::native::{Outcome, Refused, Ticket};
 /// leaves whole.
 #[must_use = "nothing is sent until the future is awaited"]
 pub struct Call<T = (), E = NoError> {
+    /// The handle is kept: a client closes when nobody has it any more.
+    route: Arc<dyn Route>,
     state: State,
-    reply: fn(Bytes) -> Result<T, CallError<E>>,
+    reply: fn(OwnedBody) -> Result<T, CallError<E>>,
     failure: fn(Remote, &[u8]) -> CallError<E>,
 }
 
 enum State {
-    Begun {
-        route: Arc<dyn Route>,
-        message: Result<Message, Reason>,
-    },
-    /// The handle is kept: a client closes when nobody has it any more.
-    Called {
-        called: Called,
-        _route: Arc<dyn Route>,
-    },
-    Later {
-        ended: Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>>,
-        process: u32,
-    },
+    Begun(Message),
+    Refused(Reason),
+    Called(Called),
+    Later { ended: Later, process: u32 },
     Over,
 }
+
+/// A message on its way to a peer that has to be reached first.
+pub(crate) type Later = Pin<Box<dyn Future<Output = Result<OwnedBody, Unanswered>> + Send>>;
 
 /// Where the messages of a handle go.
 pub(crate) trait Route: Send + Sync {
     /// The way there, as far as it is known without waiting.
-    fn ready(&self) -> Ready;
+    fn ready(&self, now: Instant) -> Ready;
 
     /// How long a message may take that says nothing of it.
     fn timeout(&self) -> Duration;
 
     /// Sends a message where [`ready`](Self::ready) was [`Later`](Ready::Later).
-    fn later(
-        self: Arc<Self>,
-        message: Message,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>>;
+    fn later(self: Arc<Self>, message: Message) -> Later;
 }
 
 pub(crate) enum Ready {
@@ -97,7 +90,7 @@ impl<T, E> Call<T, E> {
     /// # Ok(()) }
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        if let State::Begun { message: Ok(message), .. } = &mut self.state {
+        if let State::Begun(message) = &mut self.state {
             message.timeout = Some(time);
         }
         self
@@ -110,29 +103,30 @@ impl<T: Send + 'static, E: std::error::Error + serde::de::DeserializeOwned> Call
         route: Arc<dyn Route>,
         message: Result<Message, Reason>,
     ) -> Self {
-        Self {
-            state: State::Begun { route, message },
-            reply: reply_of::<M>,
-            failure: CallError::from_native,
-        }
+        let state = State::of(message);
+        Self { route, state, reply: reply_of::<M>, failure: CallError::from_native }
     }
 }
 
 impl Call {
     /// A message without a reply of its own.
     pub(crate) fn acknowledged(route: Arc<dyn Route>, message: Result<Message, Reason>) -> Self {
-        Self {
-            state: State::Begun { route, message },
-            reply: |_| Ok(()),
-            failure: |remote, _| CallError::Rejected(remote),
-        }
+        let failure = |remote, _: &[u8]| CallError::Rejected(remote);
+        Self { route, state: State::of(message), reply: |_| Ok(()), failure }
+    }
+}
+
+impl State {
+    fn of(message: Result<Message, Reason>) -> Self {
+        message.map_or_else(Self::Refused, Self::Begun)
     }
 }
 
 /// Reads the reply to a message of this type.
-pub(crate) fn reply_of<M: Protocol>(body: Bytes) -> Result<M::Reply, CallError<M::Error>> {
+#[expect(clippy::needless_pass_by_value, reason = "it is over with that")]
+pub(crate) fn reply_of<M: Protocol>(body: OwnedBody) -> Result<M::Reply, CallError<M::Error>> {
     let limits = DecodeLimits::for_body(body.len());
-    M::ReplyCodec::decode(Body::from(body), &limits).map_err(|error| {
+    M::ReplyCodec::decode(body.body(), &limits).map_err(|error| {
         let text = format!("the reply cannot be read: {}", error.text());
         CallError::Rejected(Remote::from_native(Code::Decode, Handled::Yes, text))
     })
@@ -145,47 +139,63 @@ impl<T, E> Future for Call<T, E> {
     ///
     /// When it has ended before, and, where there is no native connection, outside of a tokio
     /// runtime.
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let State::Begun { .. } = self.state {
-            self.state = match std::mem::replace(&mut self.state, State::Over) {
-                State::Begun { message: Err(reason), .. } => {
-                    return Poll::Ready(Err(CallError::NotSent(reason)));
-                }
-                State::Begun { route, message: Ok(message) } => match begin(route, message) {
-                    Ok(state) => state,
-                    Err(reason) => return Poll::Ready(Err(CallError::NotSent(reason))),
-                },
-                state => state,
-            };
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let State::Begun(message) = &mut this.state {
+            match begin(&this.route, message, cx.waker()) {
+                Ok(Some(called)) => this.state = State::Called(called),
+                Ok(None) => this.state = this.later(),
+                Err(reason) => this.state = State::Refused(reason),
+            }
         }
-        let ended = match &mut self.state {
-            State::Called { called, .. } => ready!(Pin::new(called).poll(cx)),
+        let ended = match &mut this.state {
+            State::Called(called) => ready!(called.poll_unanswered(cx)),
             // The reply belongs to the process that sent the message.
             State::Later { process, .. } if *process != std::process::id() => {
                 Err(Unanswered::Here(CallError::ConnectionLost))
             }
             State::Later { ended, .. } => ready!(ended.as_mut().poll(cx)),
-            State::Begun { .. } | State::Over => panic!("a `Call` was polled after it had ended"),
+            State::Refused(_) => {
+                let State::Refused(reason) = std::mem::replace(&mut this.state, State::Over) else {
+                    unreachable!("it was refused")
+                };
+                return Poll::Ready(Err(CallError::NotSent(reason)));
+            }
+            State::Begun(_) | State::Over => panic!("a `Call` was polled after it had ended"),
         };
-        self.state = State::Over;
+        this.state = State::Over;
         Poll::Ready(match ended {
-            Ok(body) => (self.reply)(body),
+            Ok(body) => (this.reply)(body),
             Err(Unanswered::Here(error)) => Err(error.widen()),
-            Err(Unanswered::There(remote, detail)) => Err((self.failure)(remote, &detail)),
+            Err(Unanswered::There(remote, detail)) => Err((this.failure)(remote, &detail)),
         })
     }
 }
 
-/// Puts the message on its way.
-fn begin(route: Arc<dyn Route>, message: Message) -> Result<State, Reason> {
-    match route.ready() {
+/// Puts the message on its way, if there is one without waiting.
+fn begin(
+    route: &Arc<dyn Route>,
+    message: &Message,
+    waker: &Waker,
+) -> Result<Option<Called>, Reason> {
+    let now = Instant::now();
+    match route.ready(now) {
         Ready::Link(link) => {
-            let called = Called::begin(link, message, route.timeout())?;
-            Ok(State::Called { called, _route: route })
+            Called::begin_at(link, message, route.timeout(), now, Some(waker)).map(Some)
         }
         Ready::Refused(reason) => Err(reason),
-        Ready::Later => {
-            Ok(State::Later { ended: route.later(message), process: std::process::id() })
+        Ready::Later => Ok(None),
+    }
+}
+
+impl<T, E> Call<T, E> {
+    fn later(&mut self) -> State {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Begun(message) => {
+                let ended = self.route.clone().later(message);
+                State::Later { ended, process: std::process::id() }
+            }
+            state => state,
         }
     }
 }
@@ -193,7 +203,7 @@ fn begin(route: Arc<dyn Route>, message: Message) -> Result<State, Reason> {
 /// A message under way on a link; dropping it gives it up.
 pub(crate) struct Called {
     link: Arc<Link>,
-    ticket: Option<Ticket>,
+    stage: Begun,
     mtype: Mtype,
     name: &'static str,
     way: Way,
@@ -203,31 +213,55 @@ impl Called {
     /// Puts a message on its way; its time runs from now on.
     pub(crate) fn begin(
         link: Arc<Link>,
-        message: Message,
+        message: &Message,
         timeout: Duration,
     ) -> Result<Self, Reason> {
-        if link.is_forked() {
+        Self::begin_at(link, message, timeout, Instant::now(), None)
+    }
+
+    fn begin_at(
+        link: Arc<Link>,
+        message: &Message,
+        timeout: Duration,
+        now: Instant,
+        waker: Option<&Waker>,
+    ) -> Result<Self, Reason> {
+        if link.is_forked(now) {
             return Err(Reason::Forked);
         }
-        let Message { mtype, name, body, way, scope, .. } = message;
+        let &Message { mtype, name, way, scope, .. } = message;
         if link.differs(mtype) {
             return Err(Reason::SchemaMismatch { mtype, name });
         }
-        let own = limits::end(Instant::now(), message.timeout.unwrap_or(timeout));
+        let own = limits::end(now, message.timeout.unwrap_or(timeout));
         let inherited = scope.and_then(|scope| scope.deadline);
         let deadline = Some(inherited.map_or(own, |inherited| own.min(inherited)));
-        let departure = Departure { mtype, body: Body::from(body), deadline, scope };
-        let ticket = match way {
-            Way::Call => link.call(departure),
-            Way::Notify => link.notify(departure),
+        let departure = Departure { mtype, body: message.body.body(), deadline, scope };
+        let stage = match way {
+            Way::Call => link.call(departure, now, waker),
+            Way::Notify => link.notify(departure, now, waker),
         };
-        Ok(Self { link, ticket: Some(ticket), mtype, name, way })
+        Ok(Self { link, stage, mtype, name, way })
     }
 
-    fn ended(&self, outcome: Outcome) -> Result<Bytes, Unanswered> {
-        ended(outcome, self.mtype, self.name, self.way)
+    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Result<OwnedBody, Unanswered>> {
+        let outcome = match std::mem::replace(&mut self.stage, Begun::Over(LOST)) {
+            Begun::Over(outcome) => outcome,
+            Begun::Waiting(ticket) => match self.link.poll_outcome(ticket, cx) {
+                Poll::Ready(outcome) => outcome,
+                // The reply belongs to the process that sent the message.
+                Poll::Pending if self.link.is_forked(Instant::now()) => LOST,
+                Poll::Pending => {
+                    self.stage = Begun::Waiting(ticket);
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(ended(outcome, self.mtype, self.name, self.way))
     }
 }
+
+const LOST: Outcome = Outcome::Lost { sent: true };
 
 /// What the outcome of a message means to its sender.
 pub(crate) fn ended(
@@ -235,10 +269,10 @@ pub(crate) fn ended(
     mtype: Mtype,
     name: &'static str,
     way: Way,
-) -> Result<Bytes, Unanswered> {
+) -> Result<OwnedBody, Unanswered> {
     let here = match outcome {
         Outcome::Reply(body) => return Ok(body),
-        Outcome::Sent | Outcome::Flushed => return Ok(Bytes::new()),
+        Outcome::Sent | Outcome::Flushed => return Ok(OwnedBody::default()),
         Outcome::Failed { code, handled, text, detail } => {
             let code = Code::from_number(code);
             if code != Code::SchemaMismatch {
@@ -269,32 +303,20 @@ pub(crate) fn ended(
 const PASSIVE: &str = "the peer is a blocking client, which takes no messages";
 
 impl Future for Called {
-    type Output = Result<Bytes, Unanswered>;
+    type Output = Result<OwnedBody, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let lost = || Poll::Ready(Err(Unanswered::Here(CallError::ConnectionLost)));
-        let Some(ticket) = self.ticket else { return lost() };
-        match self.link.poll_outcome(ticket, cx) {
-            Poll::Ready(outcome) => {
-                self.ticket = None;
-                Poll::Ready(self.ended(outcome))
-            }
-            Poll::Pending if self.link.is_forked() => {
-                // The reply belongs to the process that sent the message.
-                self.ticket = None;
-                lost()
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        self.poll_unanswered(cx)
     }
 }
 
 impl Drop for Called {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take()
-            && !self.link.is_forked()
-        {
-            self.link.abandon(ticket);
+        if let Begun::Waiting(ticket) = self.stage {
+            let now = Instant::now();
+            if !self.link.is_forked(now) {
+                self.link.abandon(ticket, now);
+            }
         }
     }
 }
@@ -313,8 +335,8 @@ impl<T, E> Call<T, E> {
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
-            State::Begun { .. } => "Call(not polled yet)",
-            State::Called { .. } | State::Later { .. } => "Call(under way)",
+            State::Begun(_) | State::Refused(_) => "Call(not polled yet)",
+            State::Called(_) | State::Later { .. } => "Call(under way)",
             State::Over => "Call(over)",
         })
     }

@@ -17,6 +17,7 @@ mod error;
 pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod list;
+mod owned;
 pub(crate) mod pickle;
 mod raw;
 mod text;
@@ -35,6 +36,7 @@ pub use error::{DecodeError, EncodeError};
 pub use fields::{Field, Fields, Record};
 pub use json::Json;
 pub use list::List;
+pub(crate) use owned::OwnedBody;
 pub use pickle::Pickle;
 pub use raw::Raw;
 #[doc(hidden)]

@@ -152,6 +152,33 @@ impl Context {
         Self(Arc::new(Inner { mtype, peer, deadline, trace, states, progress }))
     }
 
+    /// What will be [renewed](Self::renew) for the first message of a connection.
+    pub(crate) fn first(peer: &Peer, states: &States) -> Self {
+        Self::new(Mtype::byte(0), peer.clone(), Instant::now(), None, states.clone())
+    }
+
+    /// What surrounds the next message: the same memory, unless somebody has kept it.
+    pub(crate) fn renew(
+        &mut self,
+        mtype: Mtype,
+        peer: &Peer,
+        scope: Option<Scope>,
+        deadline: Instant,
+        states: &States,
+    ) -> Self {
+        let trace = scope.and_then(|scope| scope.trace);
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.peer.become_that(peer, scope);
+            (inner.mtype, inner.deadline, inner.trace) = (mtype, deadline, trace);
+            inner.progress = Progress::default();
+        } else {
+            let mut scoped = peer.clone();
+            scoped.become_that(peer, scope);
+            *self = Self::new(mtype, scoped, deadline, trace, states.clone());
+        }
+        self.clone()
+    }
+
     /// What surrounds a message of this type from this peer, without any state and with a minute
     /// left: for tests that call handlers and extractors themselves.
     ///

@@ -17,7 +17,6 @@ use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
 use crate::guard::guarded;
 use crate::handler::{Ack, HandlerEntry, Order, Request};
-use crate::limits;
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
@@ -29,8 +28,8 @@ use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 pub(crate) struct Arrival<'a> {
     pub(crate) mtype: Mtype,
     pub(crate) body: Body<'a>,
-    /// Until when its sender waits, if that is known; the handler's own cap holds besides.
-    pub(crate) deadline: Option<Instant>,
+    /// Until when its handler may take.
+    pub(crate) deadline: Instant,
     /// The call it came with, to which messages to its sender belong; on the native wire.
     pub(crate) scope: Option<Scope>,
     /// Calls within calls are not held back by others: those they serve wait for them.
@@ -49,6 +48,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) peer: &'a Peer,
     /// Room for messages that are acknowledged before they are handled.
     pub(crate) queue: &'a Arc<Semaphore>,
+    /// What surrounded an earlier message, to be used again unless somebody has kept it.
+    pub(crate) spare: &'a mut Context,
     /// Keeps ordered handlers of this connection apart.
     pub(crate) lane: &'a Lane,
     /// Whether a handler of that order would wait for one that waits for it.
@@ -57,7 +58,7 @@ pub(crate) struct Sender<'a> {
 
 impl Sender<'_> {
     /// Decodes a message and starts its handler.
-    pub(crate) fn dispatch(&self, arrival: Arrival<'_>) -> Dispatched {
+    pub(crate) fn dispatch(&mut self, arrival: Arrival<'_>) -> Dispatched {
         let routes = self.service.routes();
         let mtype = arrival.mtype;
         let to = routes.find(mtype.number());
@@ -90,7 +91,7 @@ impl Sender<'_> {
     }
 
     fn start(
-        &self,
+        &mut self,
         handler: &'static HandlerEntry,
         to: Option<&Arc<Destination>>,
         arrival: Arrival<'_>,
@@ -111,7 +112,7 @@ impl Sender<'_> {
 
     /// What refuses a message for want of room does so before any code of its type runs.
     fn begin(
-        &self,
+        &mut self,
         handler: &'static HandlerEntry,
         arrival: Arrival<'_>,
     ) -> Result<Running, Rejection> {
@@ -130,15 +131,7 @@ impl Sender<'_> {
             false => None,
         };
         let limits = self.decode_limits(body.len());
-        let cap = self.service.limits().handler_cap;
-        let own = limits::end(Instant::now(), cap);
-        let deadline = deadline.map_or(own, |deadline| own.min(deadline));
-        let peer = match scope {
-            Some(scope) => self.peer.within(scope),
-            None => self.peer.clone(),
-        };
-        let trace = scope.and_then(|scope| scope.trace);
-        let context = Context::new(mtype, peer, deadline, trace, self.service.states().clone());
+        let context = self.spare.renew(mtype, self.peer, scope, deadline, self.service.states());
         let request = Request { body, limits: &limits, context: &context };
         let work = guarded(|| (handler.start)(request), handler.name).flatten()?.0;
         let turn = Turn::of(handler.order.map(|order| match order {
@@ -150,6 +143,7 @@ impl Sender<'_> {
         let Some(memory) = memory else { return Ok(running) };
         running.count(self.service);
         let (service, queue) = (self.service.clone(), self.queue.clone());
+        let cap = service.limits().handler_cap;
         Ok(Running::elsewhere(handler, context, async move {
             // Neither semaphore is ever closed.
             let Ok(place) = queue.acquire_owned().await else { return Ok(Bytes::new()) };

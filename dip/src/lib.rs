@@ -98,6 +98,7 @@ compile_error!(
 extern crate self as dip;
 
 pub mod blocking;
+mod buffer;
 pub mod builtin;
 mod call;
 #[cfg(feature = "cli")]

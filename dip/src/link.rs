@@ -6,6 +6,8 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -23,6 +25,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The shared half of a native connection.
 pub(crate) struct Link {
     state: Mutex<State>,
+    /// It carries new messages.
+    open: AtomicBool,
     /// The numbers of the message types that the two sides know different versions of, ascending.
     mismatched: Vec<u32>,
     process: Process,
@@ -60,6 +64,13 @@ pub(crate) struct Scope {
     pub(crate) trace: Option<Trace>,
 }
 
+/// A message that has begun.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    Over(Outcome),
+    Waiting(Ticket),
+}
+
 /// A message on its way out.
 pub(crate) struct Departure<'a> {
     pub(crate) mtype: Mtype,
@@ -78,27 +89,70 @@ impl Link {
             ending: None,
             watching: Vec::new(),
         };
-        Self { state: Mutex::new(state), mismatched, process: Process::current() }
+        let (state, open) = (Mutex::new(state), true.into());
+        Self { state, open, mismatched, process: Process::current() }
     }
 
-    /// Begins a call.
-    pub(crate) fn call(&self, departure: Departure<'_>) -> Ticket {
-        self.command(|session, now| session.call(departure.outgoing(), now))
+    /// Begins a call, for which `waker` waits.
+    pub(crate) fn call(
+        &self,
+        departure: Departure<'_>,
+        now: Instant,
+        waker: Option<&Waker>,
+    ) -> Begun {
+        let mut state = self.lock();
+        let ticket = state.session.call(departure.outgoing(), now);
+        self.begun(state, ticket, waker)
     }
 
-    /// Begins a one-way message.
-    pub(crate) fn notify(&self, departure: Departure<'_>) -> Ticket {
-        self.command(|session, now| session.notify(departure.outgoing(), now))
+    /// Begins a one-way message, for which `waker` waits.
+    pub(crate) fn notify(
+        &self,
+        departure: Departure<'_>,
+        now: Instant,
+        waker: Option<&Waker>,
+    ) -> Begun {
+        let mut state = self.lock();
+        let out = departure.outgoing();
+        if state.session.notify_at_once(&out, now) {
+            let driver = state.wake();
+            drop(state);
+            driver.into_iter().for_each(Waker::wake);
+            return Begun::Over(Outcome::Sent);
+        }
+        let ticket = state.session.notify(out, now);
+        self.begun(state, ticket, waker)
+    }
+
+    /// What has begun, has its outcome at once or waits for it.
+    fn begun(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        ticket: Ticket,
+        waker: Option<&Waker>,
+    ) -> Begun {
+        let outcome = state.session.outcome(ticket);
+        let old = match (&outcome, waker) {
+            (None, Some(waker)) => state.wait(ticket, waker),
+            _ => None,
+        };
+        let driver = state.wake();
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        drop(old);
+        outcome.map_or(Begun::Waiting(ticket), Begun::Over)
     }
 
     /// Sends a one-way message if the peer takes one now.
     pub(crate) fn try_notify(&self, departure: Departure<'_>) -> bool {
-        self.command(|session, now| session.try_notify(departure.outgoing(), now))
+        let now = Instant::now();
+        self.command(|session| session.try_notify(departure.outgoing(), now))
     }
 
     /// Waits until the peer has dispatched what was put in before.
     pub(crate) async fn flush(&self, deadline: Option<Instant>) -> Outcome {
-        let ticket = self.command(|session, now| session.flush(deadline, now));
+        let now = Instant::now();
+        let ticket = self.command(|session| session.flush(deadline, now));
         let waiting = Waiting { link: self, ticket };
         let outcome = poll_fn(|cx| self.poll_outcome(ticket, cx)).await;
         std::mem::forget(waiting);
@@ -111,14 +165,7 @@ impl Link {
         if let Some(outcome) = state.session.outcome(ticket) {
             return Poll::Ready(outcome);
         }
-        let slot = ticket.slot();
-        if state.waiting.len() <= slot {
-            state.waiting.resize_with(slot + 1, || None);
-        }
-        let old = match &state.waiting[slot] {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            _ => state.waiting[slot].replace(cx.waker().clone()),
-        };
+        let old = state.wait(ticket, cx.waker());
         drop(state);
         // A waker may run code of its own when it is dropped.
         drop(old);
@@ -126,8 +173,7 @@ impl Link {
     }
 
     /// Nobody waits any more for an operation that has not ended.
-    pub(crate) fn abandon(&self, ticket: Ticket) {
-        let now = Instant::now();
+    pub(crate) fn abandon(&self, ticket: Ticket, now: Instant) {
         let mut state = self.lock();
         // The place is another's as soon as the operation is over.
         let old = state.waiting.get_mut(ticket.slot()).and_then(Option::take);
@@ -148,7 +194,7 @@ impl Link {
 
     /// Replies to a call of the peer.
     pub(crate) fn reply(&self, request: RequestKey, body: Body<'_>) {
-        self.command(|session, _| session.reply(request, body));
+        self.command(|session| session.reply(request, body));
     }
 
     /// Answers a call of the peer with an error.
@@ -160,12 +206,12 @@ impl Link {
             text: &text,
             detail: why.detail(),
         };
-        self.command(|session, _| session.fail(request, failure));
+        self.command(|session| session.fail(request, failure));
     }
 
     /// A one-way message of the peer was handled.
     pub(crate) fn notice_ended(&self, receipt: Receipt) {
-        self.command(|session, _| session.notice_ended(receipt));
+        self.command(|session| session.notice_ended(receipt));
     }
 
     /// Whether the peer takes bodies of this length at all.
@@ -180,8 +226,12 @@ impl Link {
 
     /// Whether the connection still carries new messages.
     pub(crate) fn is_open(&self) -> bool {
-        let state = self.lock();
-        state.ending.is_none() && !state.session.has_said_goodbye()
+        self.open.load(Acquire)
+    }
+
+    /// It carries no new messages any more.
+    pub(crate) fn retire(&self) {
+        self.open.store(false, Release);
     }
 
     /// As [`is_forked`](Self::is_forked), and never mistaken.
@@ -189,8 +239,8 @@ impl Link {
         self.process.is_surely_forked()
     }
 
-    pub(crate) fn is_forked(&self) -> bool {
-        self.process.is_forked()
+    pub(crate) fn is_forked(&self, now: Instant) -> bool {
+        self.process.is_forked(now)
     }
 
     /// Ends the connection once everything that was put in is written.
@@ -228,6 +278,7 @@ impl Link {
     }
 
     fn end(&self, ending: Ending) {
+        self.retire();
         let mut state = self.lock();
         state.ending.get_or_insert(ending);
         let driver = state.wake();
@@ -236,10 +287,9 @@ impl Link {
     }
 
     /// Runs a command, and has the driver look at what came of it.
-    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Session, Instant) -> T) -> T {
-        let now = Instant::now();
+    pub(crate) fn command<T>(&self, command: impl FnOnce(&mut Session) -> T) -> T {
         let mut state = self.lock();
-        let done = command(&mut state.session, now);
+        let done = command(&mut state.session);
         let driver = state.wake();
         drop(state);
         driver.into_iter().for_each(Waker::wake);
@@ -260,11 +310,24 @@ struct Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.link.abandon(self.ticket);
+        self.link.abandon(self.ticket, Instant::now());
     }
 }
 
 impl State {
+    /// Whom to wake when an operation ends; hands back who stood there before. A waker may run code
+    /// of its own when it is dropped.
+    fn wait(&mut self, ticket: Ticket, waker: &Waker) -> Option<Waker> {
+        let slot = ticket.slot();
+        if self.waiting.len() <= slot {
+            self.waiting.resize_with(slot + 1, || None);
+        }
+        match &self.waiting[slot] {
+            Some(old) if old.will_wake(waker) => None,
+            _ => self.waiting[slot].replace(waker.clone()),
+        }
+    }
+
     /// The waker of a driver that sleeps.
     fn wake(&mut self) -> Option<Waker> {
         if std::mem::replace(&mut self.awake, true) { None } else { self.driver.take() }

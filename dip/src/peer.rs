@@ -1,16 +1,13 @@
 //! Who sent a message, and how to send it one.
 
 use std::fmt;
-use std::future::Future;
 use std::num::NonZeroU32;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::call::{Call, Message, Ready, Route, Unanswered, Way};
+use crate::call::{Call, Later, Message, Ready, Route, Unanswered, Way};
 use crate::error::{CallError, Reason};
 use crate::link::{Link, Scope};
 use crate::protocol::{Acknowledged, Protocol};
@@ -80,6 +77,14 @@ impl Peer {
     /// The same peer, called on behalf of a handler.
     pub(crate) fn within(&self, scope: Scope) -> Self {
         Self { scope: Some(scope), ..self.clone() }
+    }
+
+    /// Becomes that peer, within the scope of one of its messages.
+    pub(crate) fn become_that(&mut self, peer: &Self, scope: Option<Scope>) {
+        if !Arc::ptr_eq(&self.connection, &peer.connection) {
+            self.connection = peer.connection.clone();
+        }
+        (self.client_id, self.scope) = (peer.client_id, scope);
     }
 
     pub(crate) fn link(&self) -> Option<&Arc<Link>> {
@@ -177,7 +182,7 @@ impl Peer {
 }
 
 impl Route for Connected {
-    fn ready(&self) -> Ready {
+    fn ready(&self, _: Instant) -> Ready {
         match &self.link {
             Some(link) => Ready::Link(link.clone()),
             None => Ready::Refused(Reason::NotSupported(CLASSIC)),
@@ -188,10 +193,7 @@ impl Route for Connected {
         self.timeout
     }
 
-    fn later(
-        self: Arc<Self>,
-        _: Message,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>> {
+    fn later(self: Arc<Self>, _: Message) -> Later {
         // Never asked for: there is a way, or there is none.
         let none = CallError::NotSent(Reason::NotSupported(CLASSIC));
         Box::pin(std::future::ready(Err(Unanswered::Here(none))))

@@ -6,6 +6,7 @@ use std::path::Path;
 /// A module may know those above it.
 const MODULES: &[&str] = &[
     "process",
+    "buffer",
     "mtype",
     "wire",
     "schema",

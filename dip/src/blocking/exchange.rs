@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::Client;
 use super::classic::Sent;
 use super::dial::Line;
 use crate::call::{self, Message, Unanswered};
 use crate::client::{CLASSIC_TIMEOUT, NATIVE_TIMEOUT, Unreached, Wire};
+use crate::codec::OwnedBody;
 use crate::error::{CallError, Reason};
 use crate::limits;
 use crate::protocol::NoError;
@@ -18,7 +17,7 @@ impl Client {
     pub(super) fn exchange(
         &mut self,
         message: Result<Message, Reason>,
-    ) -> Result<Bytes, Unanswered> {
+    ) -> Result<OwnedBody, Unanswered> {
         let here = |error: CallError<NoError>| Err(Unanswered::Here(error));
         let message = match message.and_then(|message| self.check().map(|()| message)) {
             Ok(message) => message,
@@ -43,7 +42,7 @@ impl Client {
                 Line::Classic(connection) => match connection.send(&message, deadline) {
                     Sent::Acked(claimed) => {
                         self.target.id = claimed.or(self.target.id);
-                        return Ok(Bytes::new());
+                        return Ok(OwnedBody::default());
                     }
                     Sent::Failed(error) => return here(error),
                     Sent::Unsent => {}

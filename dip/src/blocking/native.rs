@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use bytes::BufMut;
 
 use crate::call::{Message, Way};
-use crate::codec::Body;
 use crate::limits::Limits;
 use crate::mtype::Mtype;
 use crate::session::native::{Admission, Input, Outcome, Outgoing, Refusal, Session, Side, Ticket};
@@ -89,7 +88,7 @@ impl Connection {
     pub(super) fn send(&mut self, message: &Message, deadline: Instant) -> Option<Outcome> {
         let out = Outgoing {
             mtype: message.mtype.number(),
-            body: Body::from(message.body.clone()),
+            body: message.body.body(),
             deadline: Some(deadline),
             parent: None,
             trace: None,

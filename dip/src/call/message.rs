@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::codec::{BodyMut, EncodeError};
+use crate::buffer::Buffer;
+use crate::codec::{BodyMut, EncodeError, OwnedBody};
 use crate::error::Reason;
 use crate::link::Scope;
 use crate::mtype::Mtype;
@@ -16,7 +15,7 @@ pub(crate) struct Message {
     pub(crate) mtype: Mtype,
     /// The name of its type, for errors.
     pub(crate) name: &'static str,
-    pub(crate) body: Bytes,
+    pub(crate) body: OwnedBody,
     pub(crate) way: Way,
     /// Its reply is `()`: the classic wire can carry it.
     pub(crate) acknowledged: bool,
@@ -55,20 +54,20 @@ impl Message {
         encode: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
     ) -> Result<Self, Reason> {
         let limit = in_memory(limit.unwrap_or(u32::MAX));
-        let mut out = Vec::new();
+        let mut out = Buffer::new();
         let mut body = BodyMut::sharing(&mut out, limit);
         encode(&mut body).map_err(Reason::Encode)?;
         let size = body.len();
         let encoded = body.into_encoded().map_err(|_| Reason::TooLarge { size, limit })?;
-        Ok(Self::raw(mtype, encoded.into_bytes(out)))
+        Ok(Self::raw(mtype, OwnedBody::new(encoded, out)))
     }
 
     /// A message that is only acknowledged, with this body.
-    pub(crate) fn raw(mtype: Mtype, body: Bytes) -> Self {
+    pub(crate) fn raw(mtype: Mtype, body: impl Into<OwnedBody>) -> Self {
         Self {
             mtype,
             name: "",
-            body,
+            body: body.into(),
             way: Way::Call,
             acknowledged: true,
             timeout: None,

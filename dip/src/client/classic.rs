@@ -63,7 +63,7 @@ pub(crate) fn frame(message: Message) -> Result<Frame, Reason> {
         _ if way == Way::Notify => NO_NOTICES,
         _ if !acknowledged => NO_REPLIES,
         None => NO_NAMES,
-        Some(mtype) => return frame_of(mtype, body),
+        Some(mtype) => return frame_of(mtype, body.into_bytes()),
     };
     Err(Reason::NotSupported(why))
 }

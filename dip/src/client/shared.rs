@@ -1,20 +1,18 @@
 //! What the clones of a client have in common.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use super::Wire;
 use super::classic::{self, after};
 use super::dial::{Reached, Target, Unreached};
-use crate::call::{Called, Message, Ready, Route, Unanswered};
+use crate::call::{Called, Later, Message, Ready, Route, Unanswered};
+use crate::codec::OwnedBody;
 use crate::error::{CallError, Error, Reason, Result};
 use crate::link::Link;
 use crate::process::Process;
@@ -74,7 +72,7 @@ impl Shared {
     }
 
     pub(super) async fn flush(&self) -> Result<()> {
-        self.check().map_err(Error::NotSent)?;
+        self.check(std::time::Instant::now()).map_err(Error::NotSent)?;
         let reached = self.reached().clone();
         match reached {
             Reached::Native(link) => flush(&link, self.timeout.unwrap_or(NATIVE_TIMEOUT)).await,
@@ -107,9 +105,9 @@ impl Shared {
     }
 
     /// Why nothing can be sent any more, if so.
-    fn check(&self) -> Result<(), Reason> {
+    fn check(&self, now: std::time::Instant) -> Result<(), Reason> {
         // First: in a child a lock may be held by a thread that does not exist there.
-        if self.is_forked() {
+        if self.process.is_forked(now) {
             return Err(Reason::Forked);
         }
         if self.closed.load(Acquire) {
@@ -119,7 +117,7 @@ impl Shared {
     }
 
     fn is_forked(&self) -> bool {
-        self.process.is_forked()
+        self.process.is_forked(std::time::Instant::now())
     }
 
     fn reached(&self) -> MutexGuard<'_, Reached> {
@@ -137,8 +135,8 @@ async fn flush(link: &Link, timeout: Duration) -> Result<()> {
 }
 
 impl Route for Shared {
-    fn ready(&self) -> Ready {
-        if let Err(reason) = self.check() {
+    fn ready(&self, now: std::time::Instant) -> Ready {
+        if let Err(reason) = self.check(now) {
             return Ready::Refused(reason);
         }
         match &*self.reached() {
@@ -151,10 +149,7 @@ impl Route for Shared {
         self.timeout.unwrap_or(NATIVE_TIMEOUT)
     }
 
-    fn later(
-        self: Arc<Self>,
-        message: Message,
-    ) -> Pin<Box<dyn Future<Output = Result<Bytes, Unanswered>> + Send>> {
+    fn later(self: Arc<Self>, message: Message) -> Later {
         Box::pin(async move {
             let classic = matches!(&*self.reached(), Reached::Classic(_));
             let default = if classic { CLASSIC_TIMEOUT } else { NATIVE_TIMEOUT };
@@ -166,12 +161,12 @@ impl Route for Shared {
                 Reached::Native(link) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     let message = Message { timeout: Some(left), ..message };
-                    let called = Called::begin(link, message, left);
+                    let called = Called::begin(link, &message, left);
                     called.map_err(|reason| here(CallError::NotSent(reason)))?.await
                 }
                 Reached::Classic(pool) => {
                     classic::send(&pool, message, deadline).await.map_err(here)?;
-                    Ok(Bytes::new())
+                    Ok(OwnedBody::default())
                 }
             }
         })

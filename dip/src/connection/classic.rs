@@ -20,7 +20,9 @@ use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
 use crate::codec::{Body, DecodeLimits};
+use crate::context::Context;
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
+use crate::limits;
 use crate::mtype::Mtype;
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
@@ -58,6 +60,7 @@ pub(crate) struct Connection<S> {
     memory: Memory,
     queue: Arc<Semaphore>,
     lane: Lane,
+    spare: Context,
     /// Replies have no place on this wire.
     unheard: Vec<u8>,
 }
@@ -104,9 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         begun: Instant,
     ) -> Self {
         let connected = Arc::new(connected);
+        let peer = Peer::new(connected.clone(), None);
         Self {
             session: Session::new(service.limits(), begun),
-            peer: Peer::new(connected.clone(), None),
+            spare: Context::first(&peer, service.states()),
+            peer,
             memory: Memory::new(service.memory()),
             queue: Arc::new(Semaphore::new(
                 service.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
@@ -240,11 +245,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             return Dispatched::Done(answer);
         }
-        let Self { service, peer, queue, lane, .. } = &*self;
+        let Self { service, peer, queue, spare, lane, .. } = &mut *self;
         let mtype = service.routes().byte(mtype).map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
-        let (body, deadline) = (Body::from(body), None);
+        let deadline = limits::end(Instant::now(), service.limits().handler_cap);
+        let body = Body::from(body);
         let arrival = Arrival { mtype, body, deadline, scope: None, nested: false };
-        Sender { service, peer, queue, lane, would_deadlock: &|_| false }.dispatch(arrival)
+        Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false }.dispatch(arrival)
     }
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Outcome) {

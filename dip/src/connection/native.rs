@@ -4,6 +4,7 @@
 //! that has to wait becomes a task of its own. So all that arrived together is answered together.
 
 mod admission;
+mod alarms;
 mod last_words;
 mod requests;
 mod tasks;
@@ -11,20 +12,21 @@ mod time;
 mod traffic;
 
 use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::context::Context;
 use crate::link::{Ending, Link, State};
 use crate::peer::Peer;
 use crate::reply::Code;
-use crate::service::{CloseReason, Memory, Service, Stage};
+use crate::service::{CloseReason, Memory, Service};
 use crate::session::native::{Input, Output};
 use crate::transport::Stream;
 
 use admission::Account;
-use requests::Serving;
+use alarms::{Alarm, Alarms};
+use requests::{Last, Serving};
 use tasks::Tasks;
 use time::Pace;
 
@@ -36,17 +38,25 @@ pub(crate) struct Connection {
     serving: Serving,
     stream: Stream,
     input: Input,
+    /// There may be whole frames in the input.
+    unhandled: bool,
     /// What is being written, without the lock of the link.
     output: Output,
     tasks: Arc<Tasks>,
     /// The reply of the handler that was polled last.
     reply: Vec<u8>,
+    last: Last,
+    spare: Context,
+    /// Batches in which handlers are timed.
+    timed: u8,
     account: Account,
     pace: Pace,
     /// Woken without the lock of the link.
     woken: Vec<Waker>,
     /// The peer has taken no byte since.
     stalled: Option<Instant>,
+    /// When something has to be looked at, if nothing happens until then.
+    due: Option<Instant>,
     /// The peer says nothing any more.
     exhausted: bool,
     /// The peer takes nothing any more since.
@@ -72,9 +82,14 @@ impl Connection {
             output: Output::default(),
             tasks: Arc::default(),
             reply: Vec::new(),
+            last: Last::Nothing,
+            spare: Context::first(&peer, service.states()),
+            timed: 0,
             pace: Pace::default(),
             woken: Vec::new(),
             stalled: None,
+            due: None,
+            unhandled: true,
             exhausted: false,
             unwritable: None,
             draining: false,
@@ -96,93 +111,91 @@ impl Connection {
 
     /// Drives the connection until its end.
     pub(crate) async fn run(mut self) -> CloseReason {
-        let service = self.serving.service.clone();
-        let (mut first, mut second) = (service.stage(), service.stage());
-        let mut draining = pin!(first.wait_for(|stage| *stage >= Stage::Draining));
-        let mut closed = pin!(second.wait_for(|stage| *stage == Stage::Closed));
-        let mut timer = pin!(tokio::time::sleep(far()));
-        let reason = loop {
-            let turn = poll_fn(|cx| {
-                if closed.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Turn::Closed);
-                }
-                if !self.draining && draining.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Turn::Draining);
-                }
-                if let Poll::Ready(reason) = self.poll_turns(cx) {
-                    return Poll::Ready(Turn::Ended(reason));
-                }
-                let now = Instant::now();
-                let due = self.due();
-                // The timer may fire early, never late: moving it for each message costs more.
-                if due.is_some_and(|due| due < timer.deadline().into_std()) || timer.is_elapsed() {
-                    let due = due.unwrap_or_else(|| now + far());
-                    timer.as_mut().reset(due.into());
-                }
-                timer.as_mut().poll(cx).map(|()| Turn::Timer)
-            });
-            match turn.await {
-                Turn::Ended(reason) => break reason,
-                Turn::Timer => self.check_time(),
-                Turn::Draining => {
-                    self.draining = true;
-                    let code = Code::ShuttingDown.number();
-                    self.serving.link.command(|session, _| session.goaway(code, "shutting down"));
-                }
-                Turn::Closed => break CloseReason::ShuttingDown,
-            }
-        };
+        let mut alarms = Alarms::new(&self.serving.service);
+        let reason = poll_fn(|cx| self.poll(&mut alarms, cx)).await;
         self.closing = Some(reason);
         self.finish(reason).await;
         self.finished = true;
         reason
     }
 
-    /// Reads, runs handlers and writes until there is nothing more to do now.
-    fn poll_turns(&mut self, cx: &mut task::Context<'_>) -> Poll<CloseReason> {
-        self.serving.link.lock().begin_turn();
-        for _ in 0..TURNS {
-            let read = self.poll_read(cx);
-            self.follow_events();
-            let written = self.poll_write(cx);
-            if let Some(reason) = self.ended() {
+    fn poll(&mut self, alarms: &mut Alarms, cx: &mut task::Context<'_>) -> Poll<CloseReason> {
+        loop {
+            match alarms.poll(cx) {
+                Some(Alarm::Closed) => return Poll::Ready(CloseReason::ShuttingDown),
+                Some(Alarm::Draining) => {
+                    self.draining = true;
+                    let code = Code::ShuttingDown.number();
+                    self.serving.link.command(|session| session.goaway(code, "shutting down"));
+                    continue;
+                }
+                Some(Alarm::Time) => self.check_time(),
+                None => {}
+            }
+            if let Poll::Ready(reason) = self.poll_turns(cx) {
                 return Poll::Ready(reason);
             }
-            if !read && !written && self.sleeps(cx.waker()) {
+            alarms.set(self.due);
+            if !alarms.has_rung() {
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// Reads, runs handlers and writes until there is nothing more to do now.
+    fn poll_turns(&mut self, cx: &mut task::Context<'_>) -> Poll<CloseReason> {
+        let mut blocked = false;
+        for _ in 0..TURNS {
+            let came = self.poll_read(cx);
+            match self.look(came, blocked, cx.waker()) {
+                Next::Ended(reason) => return Poll::Ready(reason),
+                Next::Sleep => return Poll::Pending,
+                Next::Again => {}
+            }
+            blocked = !self.output.is_empty() && !self.poll_write(cx);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Whether nothing was put in meanwhile; from then on, who puts something in wakes the driver.
-    fn sleeps(&mut self, waker: &Waker) -> bool {
-        let mut state = self.serving.link.lock();
-        let state = &mut *state;
-        if self.verdict(state).is_some()
-            || state.session.has_events()
-            || (self.output.is_empty() && !state.session.output().is_empty())
-        {
-            return false;
+    /// Looks at what was put in, and whether there is anything left to do. When there is not, who
+    /// puts something in wakes the driver from then on.
+    fn look(&mut self, came: bool, blocked: bool, waker: &Waker) -> Next {
+        let link = &self.serving.link;
+        let mut state = link.lock();
+        state.begin_turn();
+        let event = state.poll_event(&mut self.woken);
+        if self.output.is_empty() {
+            std::mem::swap(state.session.output(), &mut self.output);
         }
-        state.show(&mut self.woken);
-        state.end_turn(waker);
-        self.woken.is_empty()
+        let verdict = self.verdict(&mut state);
+        let happened = came || event.is_some() || !self.woken.is_empty();
+        let writes = !blocked && !self.output.is_empty();
+        if verdict.is_none() && !happened && !writes {
+            state.show(&mut self.woken);
+            if self.woken.is_empty() {
+                self.due = self.next_due(&state);
+                state.end_turn(waker);
+                return Next::Sleep;
+            }
+        }
+        drop(state);
+        self.follow(event);
+        verdict.map_or(Next::Again, Next::Ended)
     }
 
-    /// Why the connection is at its end, once nothing is left to do.
-    fn ended(&mut self) -> Option<CloseReason> {
-        self.verdict(&mut self.serving.link.lock())
-    }
-
+    /// Why the connection is at its end, if nothing is left to do.
     fn verdict(&self, state: &mut State) -> Option<CloseReason> {
         if self.closing.is_some() {
             // What is not written yet has its time, but no more than that.
             return self.closing;
         }
+        let ending = state.ending();
+        if !self.draining && ending.is_none() {
+            return None;
+        }
         let written = self.output.is_empty() && state.session.is_written();
-        match state.ending() {
+        match ending {
             Some(Ending::Slow) => return Some(CloseReason::SlowConsumer),
             Some(Ending::Writing(until)) => {
                 let over = written || Instant::now() >= until;
@@ -199,15 +212,9 @@ impl Connection {
     }
 }
 
-/// What woke a connection.
-enum Turn {
+/// What a connection does next.
+enum Next {
     Ended(CloseReason),
-    Timer,
-    Draining,
-    Closed,
-}
-
-/// A time in which something else will have happened.
-fn far() -> Duration {
-    Duration::from_secs(24 * 3600)
+    Sleep,
+    Again,
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
+use rustc_hash::FxHashMap;
+
 use super::{RESERVED, protocols};
 use crate::handler::{HandlerEntry, Route};
 use crate::limits::Limits;
@@ -15,7 +17,7 @@ use crate::protocol::ProtocolEntry;
 /// The checked router: what happens to a message of each type.
 pub(crate) struct Routes {
     bytes: Vec<Option<Arc<Destination>>>,
-    named: HashMap<Mtype, Arc<Destination>>,
+    named: FxHashMap<Mtype, Arc<Destination>>,
     fallback: Option<&'static HandlerEntry>,
 }
 
@@ -83,7 +85,7 @@ impl Routes {
     ) -> Self {
         let any = handlers.get(&Route::Any).copied();
         let fallback = handlers.get(&Route::Fallback).copied().or(any);
-        let mut routes = Self { bytes: vec![None; 256], named: HashMap::new(), fallback };
+        let mut routes = Self { bytes: vec![None; 256], named: FxHashMap::default(), fallback };
         for (mtype, protocol) in protocols {
             let own = handlers.get(&Route::One(*mtype)).copied();
             let handler = own.or(any.filter(|_| protocol.builtin));

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use super::Server;
 use crate::call::{Called, Message, Way};
-use crate::codec::Body;
 use crate::error::{Error, Reason, Result};
 use crate::limits;
 use crate::link::Departure;
@@ -92,17 +91,13 @@ fn offer(peer: &Peer, message: &Message) -> Offered {
     if link.differs(message.mtype) || !link.is_open() || !link.takes(message.body.len()) {
         return Offered::Never;
     }
-    let departure = Departure {
-        mtype: message.mtype,
-        body: Body::from(message.body.clone()),
-        deadline: None,
-        scope: None,
-    };
+    let departure =
+        Departure { mtype: message.mtype, body: message.body.body(), deadline: None, scope: None };
     if link.try_notify(departure) { Offered::Taken } else { Offered::Full }
 }
 
 fn wait(peer: &Peer, message: &Message, until: Instant) -> Result<Called, Reason> {
     let left = until.saturating_duration_since(Instant::now());
     let link = peer.link().ok_or(Reason::Disconnected)?.clone();
-    Called::begin(link, Message { timeout: Some(left), ..message.clone() }, left)
+    Called::begin(link, &Message { timeout: Some(left), ..message.clone() }, left)
 }

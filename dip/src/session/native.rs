@@ -46,7 +46,7 @@ use self::flush::Flushes;
 use self::ids::Ids;
 use self::operations::{Claim, Operations, Stage};
 use self::requests::Requests;
-use crate::codec::Body;
+use crate::codec::{Body, OwnedBody};
 use crate::wire::hello::Terms;
 use crate::wire::native::{Goaway, Header, Kind, Malformed, Metadata, Trace};
 
@@ -89,7 +89,7 @@ pub(crate) struct Outgoing<'a> {
 /// How an operation of ours ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    Reply(Bytes),
+    Reply(OwnedBody),
     /// The peer's ERROR.
     Failed {
         code: u16,
@@ -279,10 +279,6 @@ impl Session {
         self.soonest = None;
         self.lose_operations();
         self.lose_requests();
-    }
-
-    pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty()
     }
 
     /// What is to be told, unless the driver has seen to it meanwhile.

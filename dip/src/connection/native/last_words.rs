@@ -26,16 +26,19 @@ impl Connection {
         }
         // What has begun may have had its effect: that is said before the last word.
         self.stop_all();
-        self.serving.link.command(|session, _| {
+        self.serving.link.command(|session| {
             // The last word would deny what is not answered.
             let denies = session.has_answered();
             session.goaway(if denies { 0 } else { Code::ShuttingDown.number() }, "");
         });
         let drain = async {
             poll_fn(|cx| {
-                self.poll_write(cx);
-                let over = self.output.is_empty() || self.unwritable.is_some();
-                if over { Poll::Ready(()) } else { Poll::Pending }
+                while self.fill() && self.unwritable.is_none() {
+                    if !self.poll_write(cx) {
+                        return Poll::Pending;
+                    }
+                }
+                Poll::Ready(())
             })
             .await;
             poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await?;
@@ -50,11 +53,8 @@ impl Connection {
     fn write_now(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + LINGER;
         loop {
-            if self.output.is_empty() {
-                std::mem::swap(self.serving.link.lock().session.output(), &mut self.output);
-                if self.output.is_empty() {
-                    return self.stream.settle_now(deadline);
-                }
+            if !self.fill() {
+                return self.stream.settle_now(deadline);
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.output.slices(&mut slices);
@@ -79,6 +79,7 @@ impl Drop for Connection {
         }
         let Self { serving, account, input, .. } = &mut *self;
         input.end(&mut Admitting { serving, account });
+        self.serving.link.retire();
         self.serving.link.lock().ended(&mut self.woken);
         self.follow_events();
     }

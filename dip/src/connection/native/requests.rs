@@ -14,82 +14,100 @@ use super::Connection;
 use super::admission::Admitting;
 use super::tasks::{self, Stopped};
 use crate::codec::{Body, Encoded};
-use crate::context::GivenUp;
+use crate::context::{Context, GivenUp};
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::handler::Order;
+use crate::limits;
 use crate::link::{Link, Scope};
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Slowness;
 use crate::reply::{Code, Written};
 use crate::service::{Lane, Service};
-use crate::session::native::{Event, Receipt, Received, RequestKey, Violation, Why};
+use crate::session::native::{Event, Receipt, Received, RequestKey, Session, Violation, Why};
 
 /// Handlers that are run before what they answered is written.
 const BATCH: usize = 256;
 
 impl Connection {
-    /// Handles what was read, up to a batch; whether there was anything.
-    pub(super) fn handle_input(&mut self, cx: &mut task::Context<'_>) -> Result<bool, Violation> {
-        let now = Instant::now();
-        let mut busy = false;
+    /// Handles what was read, up to a batch.
+    pub(super) fn handle_input(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
+        let begun = Instant::now();
+        let handled = self.handle_batch(begun, cx);
+        if !self.last.is_nothing() {
+            self.last.tell(&mut self.serving.link.lock().session, &self.reply);
+        }
+        let slow = begun.elapsed() > SLOW;
+        self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
+        handled
+    }
+
+    fn handle_batch(
+        &mut self,
+        now: Instant,
+        cx: &mut task::Context<'_>,
+    ) -> Result<Batch, Violation> {
+        let mut any = false;
         for _ in 0..BATCH {
-            let Self { serving, input, account, woken, .. } = &mut *self;
+            let Self { serving, input, account, woken, last, reply, spare, .. } = &mut *self;
             let mut state = serving.link.lock();
+            state.begin_turn();
+            last.tell(&mut state.session, reply);
             let mut admission = Admitting { serving, account };
             let (received, event) = loop {
                 let received = input.next(&mut state.session, &mut admission, now)?;
                 // What is given up stops before that begins which came behind it.
                 let event = state.poll_event(woken);
                 match received {
-                    Some(Received::Nothing) if event.is_none() => busy = true,
+                    Some(Received::Nothing) if event.is_none() => any = true,
                     received => break (received, event),
                 }
             };
             drop(state);
             let Some(received) = received else {
                 self.follow(event);
-                return Ok(busy);
+                return Ok(Batch { any, more: false });
             };
-            busy = true;
+            any = true;
             match received {
                 Received::Nothing => {}
                 Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
                 Received::Request { key, mtype, body, deadline, depth, trace, reserved } => {
                     let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
-                    let dispatched = serving.dispatch(mtype, body, scope, depth > 0);
+                    let arrival = serving.arrival(mtype, body, scope, deadline, depth > 0);
+                    let dispatched = serving.dispatch(arrival, spare);
                     account.release(reserved);
                     self.run_call(key, dispatched, cx);
                 }
                 // Its deadline was for the credit it needed.
                 Received::Notice { receipt, mtype, body, trace, reserved, .. } => {
                     let scope = Scope { request: None, deadline: None, trace };
-                    let dispatched = serving.dispatch(mtype, body, scope, false);
+                    let deadline = limits::end(now, serving.service.limits().handler_cap);
+                    let arrival = serving.arrival(mtype, body, scope, deadline, false);
+                    let dispatched = serving.dispatch(arrival, spare);
                     account.release(reserved);
                     self.run_notice(receipt, dispatched, cx);
                 }
             }
             self.follow(event);
         }
-        Ok(true)
+        Ok(Batch { any: true, more: true })
     }
 
     /// Runs the handler of a call: to its end if it need not wait, or else as a task.
     fn run_call(&mut self, key: RequestKey, dispatched: Dispatched, cx: &mut task::Context<'_>) {
         let mut running = match dispatched {
-            Dispatched::Done(outcome) => return self.serving.link.answer(key, outcome),
+            Dispatched::Done(Ok(body)) => {
+                return self.last = Last::Reply(key, Encoded::Shared(body));
+            }
+            Dispatched::Done(Err(why)) => return self.serving.link.refuse(key, &why),
             Dispatched::Running(running) => running,
         };
         if let Some(order) = running.handler().order {
             self.serving.link.lock().session.hold_lane(key, number(order));
         }
         match self.poll_first(&mut running, cx) {
-            Poll::Ready(Ok(Encoded::Copied)) => {
-                self.serving.link.reply(key, Body::from(&self.reply[..]));
-            }
-            Poll::Ready(Ok(Encoded::Shared(body))) => {
-                self.serving.link.reply(key, body.into());
-            }
+            Poll::Ready(Ok(encoded)) => self.last = Last::Reply(key, encoded),
             Poll::Ready(Err(why)) => self.serving.link.refuse(key, &why),
             Poll::Pending => {
                 let Serving { link, service, .. } = &self.serving;
@@ -101,11 +119,11 @@ impl Connection {
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
     fn run_notice(&mut self, receipt: Receipt, dispatched: Dispatched, cx: &mut task::Context<'_>) {
         let mut running = match dispatched {
-            Dispatched::Done(_) => return self.serving.link.notice_ended(receipt),
+            Dispatched::Done(_) => return self.last = Last::Notice(receipt),
             Dispatched::Running(running) => running,
         };
         if self.poll_first(&mut running, cx).is_ready() {
-            return self.serving.link.notice_ended(receipt);
+            return self.last = Last::Notice(receipt);
         }
         let Serving { link, service, .. } = &self.serving;
         let (link, own, cap) = (link.clone(), service.clone(), service.limits().handler_cap);
@@ -134,19 +152,17 @@ impl Connection {
             running.wait(service);
             return Poll::Pending;
         }
-        let begun = Instant::now();
+        let begun = (self.timed > 0).then(Instant::now);
         let first = poll_fn(|cx| running.poll(service, cx, &mut self.reply));
         let polled = pin!(unconstrained(first)).poll(cx);
-        let took = begun.elapsed();
-        let Some(slow) = slow else { return polled };
-        if took <= SLOW {
-            slow.quick();
-        } else if slow.slow() {
-            tracing::debug!(
-                handler = handler.name,
-                ?took,
-                "a task of its own from now on (said once)"
-            );
+        if let (Some(begun), Some(slow)) = (begun, slow) {
+            let took = begun.elapsed();
+            if took <= SLOW {
+                slow.quick();
+            } else if slow.slow() {
+                let handler = handler.name;
+                tracing::debug!(handler, ?took, "a task of its own from now on (said once)");
+            }
         }
         polled
     }
@@ -163,13 +179,14 @@ impl Connection {
         }
     }
 
-    fn follow(&mut self, event: Option<Event>) {
+    pub(super) fn follow(&mut self, event: Option<Event>) {
         for waker in self.woken.drain(..) {
             waker.wake();
         }
         match event {
             Some(Event::Stop(key, why)) => self.stop(key, why),
             Some(Event::Goodbye { reason, text }) => {
+                self.serving.link.retire();
                 tracing::debug!(
                     peer = self.serving.peer.id().0,
                     reason,
@@ -220,27 +237,71 @@ impl Serving {
         Self { service, link, peer, queue, lane: Lane::default() }
     }
 
+    fn arrival<'a>(
+        &self,
+        mtype: u32,
+        body: Body<'a>,
+        scope: Scope,
+        deadline: Instant,
+        nested: bool,
+    ) -> Arrival<'a> {
+        let known = self.service.routes().find(mtype);
+        let mtype = known.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
+        Arrival { mtype, body, deadline, scope: Some(scope), nested }
+    }
+
     /// Decodes a message and starts its handler.
-    fn dispatch(&self, mtype: u32, body: Body<'_>, scope: Scope, nested: bool) -> Dispatched {
+    fn dispatch(&self, arrival: Arrival<'_>, spare: &mut Context) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
+        let request = arrival.scope.and_then(|scope| scope.request);
         let holds = |order| {
             let holds = |key| link.lock().session.ancestor_holds(key, number(order));
-            scope.request.is_some_and(holds)
+            request.is_some_and(holds)
         };
-        let known = service.routes().find(mtype);
-        let arrival = Arrival {
-            mtype: known.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype),
-            body,
-            deadline: scope.deadline,
-            scope: Some(scope),
-            nested,
-        };
-        Sender { service, peer, queue, lane, would_deadlock: &holds }.dispatch(arrival)
+        Sender { service, peer, queue, spare, lane, would_deadlock: &holds }.dispatch(arrival)
+    }
+}
+
+/// What was handled together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub(super) any: bool,
+    /// There may be more in the input.
+    pub(super) more: bool,
+}
+
+/// What became of the last message that was handled where it was read. The session is told together
+/// with what comes next.
+#[derive(Default)]
+pub(super) enum Last {
+    #[default]
+    Nothing,
+    /// Its reply is in the buffer for replies, or shared.
+    Reply(RequestKey, Encoded),
+    Notice(Receipt),
+}
+
+impl Last {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    fn tell(&mut self, session: &mut Session, reply: &[u8]) {
+        match std::mem::take(self) {
+            Self::Nothing => {}
+            Self::Reply(key, Encoded::Copied) => session.reply(key, Body::from(reply)),
+            Self::Reply(key, Encoded::Shared(body)) => session.reply(key, body.into()),
+            Self::Notice(receipt) => session.notice_ended(receipt),
+        }
     }
 }
 
 /// A handler that keeps its connection busy for longer than this, time and again, becomes a task.
 const SLOW: Duration = Duration::from_micros(100);
+
+/// For so many batches handlers are timed one by one after a batch that was slow: to ask for the time
+/// around each of them costs as much as many handlers.
+const TIMED: u8 = 64;
 
 /// What the session calls the lane.
 fn number(order: Order) -> u8 {

@@ -1,8 +1,8 @@
 //! The handlers of a connection that had to wait.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rustc_hash::FxHashMap;
 use tokio::task::AbortHandle;
 
 use crate::context::{Context, GivenUp};
@@ -14,7 +14,7 @@ use crate::session::native::RequestKey;
 
 /// The handlers of calls that run as tasks of their own.
 #[derive(Default)]
-pub(super) struct Tasks(Mutex<HashMap<RequestKey, Task>>);
+pub(super) struct Tasks(Mutex<FxHashMap<RequestKey, Task>>);
 
 /// A handler that runs as a task.
 struct Task {
@@ -90,7 +90,7 @@ impl Tasks {
         self.lock().is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RequestKey, Task>> {
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<RequestKey, Task>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Connection;
 use crate::limits::{self, Limits};
-use crate::link::Ending;
+use crate::link::{Ending, State};
 use crate::service::CloseReason;
 
 /// A frame may be slow for so long.
@@ -50,10 +50,9 @@ impl Pace {
 
 impl Connection {
     /// When something has to be looked at, if nothing happens until then.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self, state: &State) -> Option<Instant> {
         let limits = self.serving.service.limits();
         let write = self.stalled.or(self.unwritable).map(|since| limits::end(since, limits.write));
-        let state = self.serving.link.lock();
         let ending = match state.ending() {
             Some(Ending::Writing(until)) => Some(until),
             _ => None,

@@ -8,6 +8,7 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::Connection;
+use super::requests::Batch;
 use crate::reply::Code;
 use crate::service::CloseReason;
 
@@ -32,7 +33,7 @@ impl Connection {
                 Poll::Ready(_) => self.exhausted = true,
             }
         }
-        let handled = self.handle(cx);
+        let handled = (read || self.unhandled) && self.handle(cx);
         // What came whole before the end is handled first.
         if !handled && self.exhausted {
             let goodbye = self.serving.link.lock().session.has_said_goodbye();
@@ -44,9 +45,10 @@ impl Connection {
 
     fn handle(&mut self, cx: &mut task::Context<'_>) -> bool {
         match self.handle_input(cx) {
-            Ok(busy) => {
-                self.pace.looked(self.input.is_mid_frame(), busy);
-                busy
+            Ok(Batch { any, more }) => {
+                self.unhandled = more;
+                self.pace.looked(self.input.is_mid_frame(), any);
+                any
             }
             Err(violation) => {
                 let text = violation.text();
@@ -55,30 +57,27 @@ impl Connection {
                     text,
                     "the peer broke the rules of the wire"
                 );
-                self.serving
-                    .link
-                    .command(|session, _| session.goaway(Code::Rejected.number(), text));
+                self.serving.link.command(|session| session.goaway(Code::Rejected.number(), text));
                 self.close(CloseReason::Violation);
                 true
             }
         }
     }
 
-    /// Writes what there is; whether the peer took anything.
+    /// Takes what there is to write; whether there is anything.
+    pub(super) fn fill(&mut self) -> bool {
+        if self.output.is_empty() {
+            std::mem::swap(self.serving.link.lock().session.output(), &mut self.output);
+        }
+        !self.output.is_empty()
+    }
+
+    /// Writes what was taken; whether the peer took all of it.
     pub(super) fn poll_write(&mut self, cx: &mut task::Context<'_>) -> bool {
-        let mut progress = false;
-        loop {
-            if self.output.is_empty() {
-                std::mem::swap(self.serving.link.lock().session.output(), &mut self.output);
-                if self.output.is_empty() {
-                    self.stalled = None;
-                    return progress;
-                }
-            }
+        while !self.output.is_empty() {
             if self.unwritable.is_some() {
                 self.output.advance(self.output.len());
-                progress = true;
-                continue;
+                break;
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let count = self.output.slices(&mut slices);
@@ -86,15 +85,16 @@ impl Connection {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.output.advance(written);
                     self.stalled = None;
-                    progress = true;
                 }
                 // What the peer said before it left is still handled; nobody hears the answers.
                 Poll::Ready(_) => self.unwritable = Some(Instant::now()),
                 Poll::Pending => {
                     self.stalled.get_or_insert_with(Instant::now);
-                    return progress;
+                    return false;
                 }
             }
         }
+        self.stalled = None;
+        true
     }
 }

@@ -3,11 +3,11 @@
 mod assembly;
 mod frames;
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, buf::Limit};
+use rustc_hash::FxHashMap;
 
 use self::assembly::Assembly;
 use super::{Admission, Receipt, RequestKey, Session, Violation};
@@ -66,7 +66,7 @@ pub(crate) struct Input {
     room: usize,
     front: Front,
     /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
-    assemblies: HashMap<u32, Assembly>,
+    assemblies: FxHashMap<u32, Assembly>,
     held: usize,
 }
 

@@ -111,7 +111,7 @@ impl Session {
             What::Notify { .. } => self.unpaid.insert(operation.number, ticket),
             _ => self.queued.insert((operation.depth, operation.number), ticket),
         };
-        operation.stage = Stage::Queued(message);
+        operation.stage = Stage::Queued(Box::new(message));
     }
 
     pub(super) fn dequeue(&mut self, ticket: Ticket) -> Option<Message> {
@@ -119,7 +119,7 @@ impl Session {
         self.queued.remove(&(operation.depth, operation.number));
         self.unpaid.remove(&operation.number);
         match std::mem::replace(&mut operation.stage, Stage::Over) {
-            Stage::Queued(message) => Some(message),
+            Stage::Queued(message) => Some(*message),
             _ => None,
         }
     }

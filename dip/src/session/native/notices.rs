@@ -25,6 +25,12 @@ impl Session {
         ticket
     }
 
+    /// Sends a short one-way message if nothing stands against it; otherwise nothing has happened.
+    pub(crate) fn notify_at_once(&mut self, out: &Outgoing<'_>, now: Instant) -> bool {
+        self.at(now);
+        self.refusal(out, 0).is_none() && self.notify_now(out)
+    }
+
     /// Sends a one-way message if that takes no waiting.
     pub(crate) fn try_notify(&mut self, out: Outgoing<'_>, now: Instant) -> bool {
         self.at(now);

@@ -45,7 +45,7 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Waits for a permit or for credit.
-    Queued(Message),
+    Queued(Box<Message>),
     /// Its body is with the long ones.
     Body {
         id: u32,

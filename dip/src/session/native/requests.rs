@@ -1,7 +1,8 @@
 //! The table of their calls: from the first frame to the terminal one.
 
-use std::collections::HashMap;
 use std::time::Instant;
+
+use rustc_hash::FxHashMap;
 
 use super::Ticket;
 use crate::wire::hello::Terms;
@@ -44,7 +45,8 @@ pub(super) struct Requests {
     ours: Terms,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    by_id: HashMap<u32, RequestKey>,
+    /// How many there are is bounded by permits, whatever ids a peer chooses.
+    by_id: FxHashMap<u32, RequestKey>,
     /// Those that need a permit, by depth.
     pub(super) live: Vec<usize>,
     pub(super) refused: usize,
@@ -62,7 +64,7 @@ impl Requests {
             ours,
             slots: Vec::new(),
             free: Vec::new(),
-            by_id: HashMap::new(),
+            by_id: FxHashMap::default(),
             // One more for those that are too deep.
             live: vec![0; usize::from(ours.deepest) + 2],
             refused: 0,

@@ -329,5 +329,5 @@ fn long(len: u32) -> Vec<u8> {
 }
 
 fn reply(body: &'static [u8]) -> Option<Outcome> {
-    Some(Outcome::Reply(body.into()))
+    Some(Outcome::Reply(Bytes::from(body).into()))
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::assembly::{Assembly, Purpose};
 use super::{Front, Input, MAX_CONTROL, NoticeHead, RequestHead, Step, Whole};
+use crate::buffer::Buffer;
 use crate::session::native::admission::{First, Verdict};
 use crate::session::native::{Admission, Outcome, SHORT_BODY, Session, Violation};
 use crate::wire::native::{Failure, HEADER, Header, Kind, Metadata};
@@ -184,7 +185,7 @@ impl Input {
         if let Some(here) = self.short(&first) {
             let outcome = match kind {
                 Kind::Error => failed(&self.read[here])?,
-                _ => Outcome::Reply(Bytes::copy_from_slice(&self.read[here])),
+                _ => Outcome::Reply(Buffer::of(&self.read[here]).into()),
             };
             session.answered_by(id, Some(outcome));
             return Ok(Step::Dealt);
@@ -282,7 +283,7 @@ impl Input {
             Purpose::Answer(kind) => {
                 let outcome = match kind {
                     Kind::Error => failed(&body)?,
-                    _ => Outcome::Reply(body),
+                    _ => Outcome::Reply(body.into()),
                 };
                 session.answered_by(id, Some(outcome));
                 Step::Dealt

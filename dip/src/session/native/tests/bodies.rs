@@ -17,7 +17,10 @@ fn a_long_body_travels_both_ways() {
     assert!(body == long(3 * MIB));
     pair.server.session.reply(key, body.into());
     pair.settle();
-    assert_eq!(pair.client.outcome(ticket), Some(Outcome::Reply(long(3 * MIB).into())));
+    assert_eq!(
+        pair.client.outcome(ticket),
+        Some(Outcome::Reply(Bytes::from(long(3 * MIB)).into()))
+    );
     let ticket = pair.client.call(b"");
     pair.settle();
     let (key, _) = pair.server.request();
