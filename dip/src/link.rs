@@ -4,6 +4,8 @@
 //! encoded or decoded, a handler runs or a waker is called. Whoever puts something in wakes the
 //! driver of the connection, which writes all that has come together by then at once.
 
+mod watchers;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,8 @@ use crate::process::Process;
 use crate::reply::Outcome as Answer;
 use crate::session::native::{Event, Outcome, Outgoing, Receipt, RequestKey, Session, Ticket};
 use crate::wire::native::{Failure, Trace};
+
+use watchers::{Place, Watchers};
 
 /// How long a connection that nobody holds any more may take to write what was put in.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -38,7 +42,7 @@ pub(crate) struct State {
     awake: bool,
     ending: Option<Ending>,
     /// Who waits for all outcomes to be there, or for the end.
-    watching: Vec<Waker>,
+    watching: Watchers,
 }
 
 /// How a connection comes to its end from this side.
@@ -76,7 +80,7 @@ impl Link {
             driver: None,
             awake: false,
             ending: None,
-            watching: Vec::new(),
+            watching: Watchers::default(),
         };
         Self { state: Mutex::new(state), mismatched, process: Process::current() }
     }
@@ -208,14 +212,15 @@ impl Link {
     }
 
     async fn until(&self, reached: impl Fn(&State) -> bool) {
+        let mut watching = Watching { link: self, place: None };
         poll_fn(|cx| {
             let mut state = self.lock();
             if reached(&state) {
                 return Poll::Ready(());
             }
-            if !state.watching.iter().any(|waker| waker.will_wake(cx.waker())) {
-                state.watching.push(cx.waker().clone());
-            }
+            let old = state.watching.keep(&mut watching.place, cx.waker());
+            drop(state);
+            drop(old);
             Poll::Pending
         })
         .await;
@@ -258,6 +263,24 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Takes a waker back when nobody waits with it any more.
+struct Watching<'a> {
+    link: &'a Link,
+    place: Option<Place>,
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        // In a child the lock may be held by a thread that does not exist there.
+        if let Some(place) = self.place.take()
+            && !self.link.is_in_a_child()
+        {
+            let old = self.link.lock().watching.leave(place);
+            drop(old);
+        }
+    }
+}
+
 impl State {
     /// The waker of a driver that sleeps.
     fn wake(&mut self) -> Option<Waker> {
@@ -292,7 +315,7 @@ impl State {
     /// Lets those look who wait for something to be over.
     pub(crate) fn show(&mut self, wake: &mut Vec<Waker>) {
         if !self.watching.is_empty() && (self.session.is_settled() || self.has_ended()) {
-            wake.append(&mut self.watching);
+            wake.extend(self.watching.take());
         }
     }
 
@@ -308,7 +331,7 @@ impl State {
     pub(crate) fn ended(&mut self, wake: &mut Vec<Waker>) {
         self.ending = Some(Ending::Ended);
         self.session.lost();
-        wake.append(&mut self.watching);
+        wake.extend(self.watching.take());
     }
 }
 

@@ -1,5 +1,9 @@
 //! How connections and servers end, and what callers learn of it.
 
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
 use dip::{CallError, Client, Reason, Router, Server};
 
 use super::support::{Add, Note, Wait, in_time, served, until};
@@ -98,4 +102,26 @@ async fn two_ends_in_memory_talk_without_a_server() {
     assert_eq!(in_time(client.call(&Add { a: 1, b: 2 })).await.unwrap(), 3);
     client.close().await.unwrap();
     in_time(serving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_no_longer_for_the_end_leaves_nothing_behind() {
+    struct Idle;
+    impl Wake for Idle {
+        fn wake(self: Arc<Self>) {}
+    }
+    let served = served().await;
+    let wakers: Vec<_> = (0..100).map(|_| Arc::new(Idle)).collect();
+    for idle in &wakers {
+        let waker = Waker::from(idle.clone());
+        let mut context = Context::from_waker(&waker);
+        assert!(pin!(served.client.disconnected()).poll(&mut context).is_pending());
+    }
+    assert!(wakers.iter().all(|idle| Arc::strong_count(idle) == 1));
+
+    let waits = served.client.clone();
+    let waiting = tokio::spawn(async move { waits.disconnected().await });
+    tokio::task::yield_now().await;
+    served.abort();
+    in_time(waiting).await.unwrap();
 }
