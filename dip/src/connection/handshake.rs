@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use uuid::Uuid;
 
 use super::native::Connection;
+use super::parting::turn_away;
 use crate::limits::{self, Limits};
 use crate::link::Link;
 use crate::peer::{Connected, Peer};
@@ -32,7 +33,11 @@ pub(super) async fn welcome(
 ) -> CloseReason {
     let hello = match hear_hello(&service, &mut stream, &mut bytes, begun).await {
         Ok(hello) => hello,
-        Err(reason) => return reason,
+        Err(Unheard::Ended(reason)) => return reason,
+        Err(Unheard::Refused(why)) => {
+            turn_away(stream, &why).await;
+            return CloseReason::Violation;
+        }
     };
     let fields = fields(service.limits(), service.instance(), None, None, false);
     let agreement = agree(&fields, &hello.fields);
@@ -60,13 +65,20 @@ pub(super) async fn welcome(
     reason
 }
 
+/// Why there is no HELLO.
+enum Unheard {
+    /// The peer is told with a WELCOME.
+    Refused(Vec<u8>),
+    Ended(CloseReason),
+}
+
 /// Reads a HELLO; what came behind it is left in `bytes`.
 async fn hear_hello(
     service: &Service,
     stream: &mut Stream,
     bytes: &mut BytesMut,
     begun: Instant,
-) -> Result<Hello, CloseReason> {
+) -> Result<Hello, Unheard> {
     let late = limits::end(begun, service.limits().handshake);
     let mut stage = service.stage();
     let mut evicted = pin!(service.incomplete().evicted());
@@ -79,25 +91,20 @@ async fn hear_hello(
                 return Ok(*hello);
             }
             Step::Refuse(refusal) => {
-                let refuse = async {
-                    _ = stream.write_all(&refusal).await;
-                    _ = stream.shutdown().await;
-                };
-                _ = tokio::time::timeout_at(late.into(), refuse).await;
-                return Err(CloseReason::Violation);
+                return Err(Unheard::Refused(refusal));
             }
         }
         tokio::select! {
             biased;
             read = stream.read_buf(bytes) => match read {
-                Ok(0) | Err(_) => return Err(CloseReason::Lost),
+                Ok(0) | Err(_) => return Err(Unheard::Ended(CloseReason::Lost)),
                 Ok(_) => {}
             },
             _ = stage.wait_for(|stage| *stage >= Stage::Draining) => {
-                return Err(CloseReason::ShuttingDown);
+                return Err(Unheard::Ended(CloseReason::ShuttingDown));
             }
-            () = tokio::time::sleep_until(late.into()) => return Err(CloseReason::HandshakeTimeout),
-            () = &mut evicted => return Err(CloseReason::Evicted),
+            () = tokio::time::sleep_until(late.into()) => return Err(Unheard::Ended(CloseReason::HandshakeTimeout)),
+            () = &mut evicted => return Err(Unheard::Ended(CloseReason::Evicted)),
         }
     }
 }
