@@ -122,7 +122,8 @@ impl Client {
     }
 
     /// Begins a client over a stream socket that is connected already, as one end of a socket pair.
-    /// It speaks the native wire, and does not connect again.
+    /// It speaks the native wire, and does not connect again: what is sent after the end is
+    /// [`Reason::Gone`].
     ///
     /// It takes a socket and not any stream, because a wait for one can be ended by the clock.
     ///

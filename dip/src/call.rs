@@ -225,16 +225,17 @@ impl Called {
     }
 
     fn ended(&self, outcome: Outcome) -> Result<Bytes, Unanswered> {
-        ended(outcome, self.mtype, self.name, self.way)
+        ended(outcome, self.mtype, self.name, self.way, self.link.is_only())
     }
 }
 
-/// What the outcome of a message means to its sender.
+/// What the outcome of a message means to its sender; `is_only` if that has no other connection.
 pub(crate) fn ended(
     outcome: Outcome,
     mtype: Mtype,
     name: &'static str,
     way: Way,
+    is_only: bool,
 ) -> Result<Bytes, Unanswered> {
     let here = match outcome {
         Outcome::Reply(body) => return Ok(body),
@@ -251,6 +252,9 @@ pub(crate) fn ended(
         Outcome::Late { .. } if way == Way::Notify => CallError::NotSent(Reason::SlowPeer),
         Outcome::Late { sent } => CallError::Deadline { sent },
         Outcome::Lost { sent: true } => CallError::ConnectionLost,
+        Outcome::Lost { sent: false } | Outcome::Refused(Refused::ShuttingDown) if is_only => {
+            CallError::NotSent(Reason::Gone)
+        }
         Outcome::Lost { sent: false } => CallError::NotSent(Reason::Disconnected),
         Outcome::Refused(refused) => CallError::NotSent(match refused {
             Refused::TooLarge { size, limit } => {

@@ -116,7 +116,8 @@ impl Client {
     }
 
     /// Begins a client over a stream that is connected already: a child's standard input and output,
-    /// one end of [`pair`](crate::pair), a TLS stream. It speaks the native wire.
+    /// one end of [`pair`](crate::pair), a TLS stream. It speaks the native wire, and does not connect
+    /// again: what is sent after the end is [`Reason::Gone`](crate::Reason::Gone).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> dip::Result<()> {

@@ -29,6 +29,8 @@ pub(crate) struct Link {
     state: Mutex<State>,
     /// The numbers of the message types that the two sides know different versions of, ascending.
     mismatched: Vec<u32>,
+    /// Whoever sends over it has no other connection, now or later.
+    is_only: bool,
     process: Process,
 }
 
@@ -73,7 +75,7 @@ pub(crate) struct Departure<'a> {
 }
 
 impl Link {
-    pub(crate) fn new(session: Session, mismatched: Vec<u32>) -> Self {
+    pub(crate) fn new(session: Session, mismatched: Vec<u32>, is_only: bool) -> Self {
         let state = State {
             session,
             waiting: Vec::new(),
@@ -82,7 +84,7 @@ impl Link {
             ending: None,
             watching: Watchers::default(),
         };
-        Self { state: Mutex::new(state), mismatched, process: Process::current() }
+        Self { state: Mutex::new(state), mismatched, is_only, process: Process::current() }
     }
 
     /// Begins a call.
@@ -180,6 +182,11 @@ impl Link {
     pub(crate) fn is_open(&self) -> bool {
         let state = self.lock();
         state.ending.is_none() && !state.session.has_said_goodbye()
+    }
+
+    /// Whether there will be no other connection when this one has ended.
+    pub(crate) fn is_only(&self) -> bool {
+        self.is_only
     }
 
     /// As [`is_forked`](Self::is_forked), and never mistaken.

@@ -64,6 +64,14 @@ impl Place {
             Self::Socket(_) => None,
         }
     }
+
+    /// Whether there is one connection to be had, and never another.
+    pub(super) fn is_one_connection(&self) -> bool {
+        match self {
+            Self::Address(address) => address.is_one_connection(),
+            Self::Socket(_) => true,
+        }
+    }
 }
 
 impl Target {

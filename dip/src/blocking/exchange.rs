@@ -25,6 +25,7 @@ impl Client {
             Err(reason) => return here(CallError::NotSent(reason)),
         };
         let deadline = self.deadline(message.timeout);
+        let is_only = self.target.place.is_one_connection();
         loop {
             let (line, is_new) = match self.reach(deadline) {
                 Ok(reached) => reached,
@@ -37,7 +38,7 @@ impl Client {
                         return here(CallError::NotSent(Reason::SchemaMismatch { mtype, name }));
                     }
                     if let Some(outcome) = connection.send(&message, deadline) {
-                        return call::ended(outcome, mtype, name, way);
+                        return call::ended(outcome, mtype, name, way, is_only);
                     }
                 }
                 Line::Classic(connection) => match connection.send(&message, deadline) {

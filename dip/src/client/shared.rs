@@ -59,7 +59,7 @@ impl Shared {
             if let Reached::Native(link) = &found {
                 link.close();
             }
-            return Err(Unreached::Over);
+            return Err(Unreached::Closed);
         }
         *self.reached() = found.clone();
         Ok(found)

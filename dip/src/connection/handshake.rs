@@ -56,7 +56,7 @@ pub(super) async fn welcome(
         Side::Acceptor,
         stream,
         connected,
-        Their { terms, label, app, mismatched: agreement.mismatched, rest: bytes },
+        Their { terms, label, app, mismatched: agreement.mismatched, rest: bytes, is_only: true },
     );
     let peer = connection.peer().clone();
     service.peers().join(&peer);
@@ -127,12 +127,13 @@ pub(crate) enum Unwelcome {
     Io(io::Error),
 }
 
-/// Offers the native wire to a server.
+/// Offers the native wire to a server; `is_only` if there is no other connection to it, now or later.
 pub(crate) async fn greet(
     service: &Arc<Service>,
     mut stream: Stream,
     label: Option<Uuid>,
     app: Option<App>,
+    is_only: bool,
 ) -> Result<Greeted, Unwelcome> {
     let fields = fields(service.limits(), service.instance(), label, app, false);
     let hello = Hello::new(fields);
@@ -161,6 +162,7 @@ pub(crate) async fn greet(
                     app: welcome.fields.app,
                     mismatched: agreement.mismatched,
                     rest: bytes,
+                    is_only,
                 };
                 let connected = Connected::of(service.next_peer(), stream.credentials());
                 let connection = connection(service, Side::Connector, stream, connected, their);
@@ -198,6 +200,7 @@ struct Their {
     mismatched: Vec<u32>,
     /// What came behind the handshake.
     rest: BytesMut,
+    is_only: bool,
 }
 
 fn connection(
@@ -216,7 +219,7 @@ fn connection(
     let cap = service.limits().handler_cap;
     let ours = terms(service.limits(), false);
     let session = Session::new(side, ours, their.terms, cap, Instant::now());
-    let link = Arc::new(Link::new(session, their.mismatched));
+    let link = Arc::new(Link::new(session, their.mismatched, their.is_only));
     let app = their.app.map(|app| format!("{} {}", app.name, app.version).into());
     (connected.link, connected.app) = (Some(link.clone()), app);
     let peer = Peer::new(Arc::new(connected), their.label);

@@ -121,6 +121,29 @@ fn a_missing_server_and_a_bad_address_are_errors_of_connect() {
 }
 
 #[test]
+fn a_client_over_a_socket_that_has_ended_is_not_told_to_try_again() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let server = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
+            let router = dip::Router::group("blocking");
+            let serving = dip::Connection::over(theirs, router).run();
+            _ = tokio::time::timeout(200 * MS, serving).await;
+        });
+    });
+    let mut client = Client::over(ours).connect().unwrap();
+    assert_eq!(client.call(&Add { a: 1, b: 2 }).unwrap(), 3);
+    server.join().unwrap();
+    for _ in 0..2 {
+        let error = client.call(&Add { a: 1, b: 2 }).unwrap_err();
+        assert!(matches!(error, CallError::NotSent(Reason::Gone)), "{error:?}");
+        assert!(!error.is_retryable() && !error.may_have_run());
+    }
+}
+
+#[test]
 fn a_socket_that_has_ended_is_not_connected_again() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     drop(theirs);

@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use dip::{CallError, Client, Reason, Router, Server};
+use dip::{CallError, Client, Limits, Reason, Router, Server};
 
-use super::support::{Add, Note, Wait, in_time, served, until};
+use super::support::{Add, Gate, Log, Note, Wait, in_time, served, until};
 
 #[tokio::test]
 async fn a_server_that_stops_answers_what_it_has_begun_with() {
@@ -95,13 +95,48 @@ async fn after_a_restart_of_the_server_the_next_call_connects_again() {
 #[tokio::test]
 async fn two_ends_in_memory_talk_without_a_server() {
     let (ours, theirs) = dip::pair();
-    let (log, gate) = (super::support::Log::default(), super::support::Gate::closed());
+    let (log, gate) = (Log::default(), Gate::closed());
     let connection = dip::Connection::over(theirs, Router::group("native"));
     let serving = tokio::spawn(connection.state(log).state(gate).run());
     let client = Client::over(ours).connect().await.unwrap();
     assert_eq!(in_time(client.call(&Add { a: 1, b: 2 })).await.unwrap(), 3);
     client.close().await.unwrap();
     in_time(serving).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_over_a_stream_that_has_ended_is_not_told_to_try_again() {
+    let (ours, theirs) = dip::pair();
+    let connection = dip::Connection::over(theirs, Router::group("native"));
+    let connection = connection.state(Log::default()).state(Gate::closed());
+    let serving = tokio::spawn(connection.run());
+    let client = Client::over(ours).connect().await.unwrap();
+    assert_eq!(in_time(client.call(&Add { a: 1, b: 2 })).await.unwrap(), 3);
+    serving.abort();
+    in_time(client.disconnected()).await;
+    for _ in 0..2 {
+        let error = in_time(client.call(&Add { a: 1, b: 2 })).await.unwrap_err();
+        assert!(matches!(error, CallError::NotSent(Reason::Gone)), "{error:?}");
+        assert!(!error.is_retryable() && !error.may_have_run());
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_a_stream_took_no_more_is_not_told_to_be_sent_again() {
+    let (ours, theirs) = dip::pair();
+    let limits = Limits::default().calls(1);
+    let connection = dip::Connection::over(theirs, Router::group("native")).limits(limits);
+    let (log, gate) = (Log::default(), Gate::closed());
+    let serving = tokio::spawn(connection.state(log.clone()).state(gate).run());
+    let client = Client::over(ours).connect().await.unwrap();
+    let sent = tokio::spawn(client.send(&Wait("sent".into())));
+    log.reaches(1).await;
+    let unsent = tokio::spawn(client.send(&Wait("waits for a permit".into())));
+    tokio::task::yield_now().await;
+    serving.abort();
+    assert!(in_time(sent).await.unwrap().unwrap_err().may_have_run());
+    let error = in_time(unsent).await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::NotSent(Reason::Gone)), "{error:?}");
 }
 
 #[tokio::test]
