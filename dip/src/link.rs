@@ -189,6 +189,13 @@ impl Link {
         self.is_only
     }
 
+    /// Whether a flush still has something to say: the connection lives, or was lost with one-way
+    /// messages on it that nobody has confirmed.
+    pub(crate) fn is_worth_a_flush(&self) -> bool {
+        let state = self.lock();
+        !state.has_ended() || state.session.doubt().exists()
+    }
+
     /// As [`is_forked`](Self::is_forked), and never mistaken.
     pub(crate) fn is_in_a_child(&self) -> bool {
         self.process.is_surely_forked()

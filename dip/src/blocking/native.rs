@@ -95,17 +95,30 @@ impl Connection {
             trace: None,
         };
         let now = Instant::now();
+        let doubt = self.session.doubt();
         let ticket = match message.way {
             Way::Call => self.session.call(out, now),
             Way::Notify => self.session.notify(out, now),
         };
-        self.outcome(ticket, deadline)
+        let outcome = self.outcome(ticket, deadline);
+        if self.ended && outcome != Some(Outcome::Sent) {
+            // That this one is lost is told now, or it is sent again.
+            self.session.reset_doubt(doubt);
+        }
+        outcome
     }
 
     /// Waits until the server has dispatched what was sent before, by `deadline`.
     pub(super) fn flush(&mut self, deadline: Instant) -> Option<Outcome> {
         let ticket = self.session.flush(Some(deadline), Instant::now());
         self.outcome(ticket, deadline)
+    }
+
+    /// Whether there are one-way messages on it that the server has not dispatched, as far as is known;
+    /// it is asked once more. Nothing is sent over it any more.
+    pub(super) fn leaves_doubt(&mut self, deadline: Instant) -> bool {
+        let deadline = deadline.min(Instant::now() + LINGER);
+        self.session.doubt().exists() && self.flush(deadline) != Some(Outcome::Flushed)
     }
 
     /// Says goodbye and waits until the server has closed: bytes that nobody reads would reset the

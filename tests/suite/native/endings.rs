@@ -4,8 +4,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use dip::{CallError, Client, Limits, Reason, Router, Server};
+use dip::{CallError, Client, Error, Limits, Reason, Router, Server};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::raw::preface;
 use super::support::{Add, Gate, Log, Note, Wait, in_time, served, until};
 
 #[tokio::test]
@@ -137,6 +140,79 @@ async fn a_message_that_a_stream_took_no_more_is_not_told_to_be_sent_again() {
     assert!(in_time(sent).await.unwrap().unwrap_err().may_have_run());
     let error = in_time(unsent).await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::NotSent(Reason::Gone)), "{error:?}");
+}
+
+/// A server that takes what comes and confirms nothing, until it is told to leave.
+async fn deaf(path: &std::path::Path) -> tokio::sync::oneshot::Sender<()> {
+    let listener = tokio::net::UnixListener::bind(path).unwrap();
+    let (leave, left) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut hello = [0; 4096];
+        stream.read(&mut hello).await.unwrap();
+        let instance = [&[2, 0, 0, 0, 16][..], &[7; 16]].concat();
+        let welcome = preface(6, &[b"dip\0\x01\0\0\0", &instance[..]].concat());
+        stream.write_all(&welcome).await.unwrap();
+        let mut nowhere = tokio::io::sink();
+        tokio::select! {
+            _ = tokio::io::copy(&mut stream, &mut nowhere) => {}
+            _ = left => {}
+        }
+    });
+    leave
+}
+
+#[tokio::test]
+async fn flush_and_close_tell_of_one_way_messages_that_may_be_lost() {
+    for (waits, reconnects) in [(true, false), (false, false), (false, true)] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("s");
+        let leave = deaf(&path).await;
+        let client = Client::connect(&*path).await.unwrap();
+        client.notify(&Note("sent".into())).await.unwrap();
+        let waiting = client.clone();
+        let flushing = tokio::spawn(async move { waiting.flush().await });
+        tokio::task::yield_now().await;
+        if !waits {
+            flushing.abort();
+        }
+        leave.send(()).unwrap();
+        in_time(client.disconnected()).await;
+        let bound = Server::builder(&*path).router(Router::group("native"));
+        if reconnects {
+            let bound = bound.state(Log::default()).state(Gate::closed()).bind().await.unwrap();
+            tokio::spawn(bound.run());
+            assert_eq!(in_time(client.call(&Add { a: 1, b: 2 })).await.unwrap(), 3);
+        }
+        let lost = |flushed| matches!(flushed, Err(Error::ConnectionLost));
+        if waits {
+            assert!(lost(in_time(flushing).await.unwrap()));
+        } else {
+            assert!(lost(client.flush().await));
+        }
+        in_time(client.flush()).await.unwrap();
+        in_time(client.close()).await.unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let leave = deaf(&path).await;
+    let client = Client::connect(&*path).await.unwrap();
+    client.notify(&Note("sent".into())).await.unwrap();
+    leave.send(()).unwrap();
+    in_time(client.disconnected()).await;
+    assert!(matches!(client.close().await, Err(Error::ConnectionLost)));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_when_all_was_confirmed_is_no_error() {
+    let served = served().await;
+    served.client.notify(&Note("confirmed".into())).await.unwrap();
+    served.client.flush().await.unwrap();
+    assert_eq!(in_time(served.client.call(&Add { a: 1, b: 2 })).await.unwrap(), 3);
+    served.abort();
+    in_time(served.client.disconnected()).await;
+    served.client.flush().await.unwrap();
+    served.client.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ impl Session {
                         if body.id != 0 {
                             self.ids.free(body.id);
                         }
+                        self.sent_notice(ticket);
                         self.settle(ticket, Outcome::Sent);
                         self.end(ticket);
                     }
