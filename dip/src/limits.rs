@@ -165,7 +165,8 @@ limits! {
     /// How long a handler may run before it is stopped and its sender told: 45 s. Time spent waiting
     /// in a lane counts, but for messages that are acknowledged when they are received.
     handler_cap: Duration => Duration = Duration::from_secs(45),
-    /// How long a peer may accept no byte of its replies: 10 s.
+    /// How long a peer may accept no byte of its replies, or give no credit on the native wire for a
+    /// reply that waits for it: 10 s.
     write: Duration => Duration = Duration::from_secs(10),
     /// How long a server that stops waits for its handlers: 10 s.
     drain: Duration => Duration = Duration::from_secs(10),

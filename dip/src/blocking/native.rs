@@ -9,7 +9,9 @@ use crate::call::{Message, Way};
 use crate::codec::Body;
 use crate::limits::Limits;
 use crate::mtype::Mtype;
-use crate::session::native::{Admission, Input, Outcome, Outgoing, Refusal, Session, Side, Ticket};
+use crate::session::native::{
+    Admission, Input, Outcome, Outgoing, Refusal, Session, Side, Ticket, Times,
+};
 use crate::transport::{Ready, Socket};
 use crate::wire::hello::Terms;
 use crate::wire::native::code;
@@ -54,11 +56,12 @@ impl Connection {
         rest: &[u8],
     ) -> Self {
         let now = Instant::now();
+        let times = Times { cap: limits.handler_cap, credit: limits.write };
         let mut input = Input::new();
         input.feed(rest);
         Self {
             socket,
-            session: Session::new(Side::Connector, ours, theirs, limits.handler_cap, now),
+            session: Session::new(Side::Connector, ours, theirs, times, now),
             input,
             scratch: vec![0; SCRATCH].into(),
             mismatched,
@@ -162,7 +165,8 @@ impl Connection {
     /// The deadline is over: the server is told, as far as it takes bytes now.
     fn give_up(&mut self, ticket: Ticket) -> Outcome {
         let now = Instant::now();
-        self.session.timed_out(now);
+        // It has no reply to wait for credit.
+        _ = self.session.timed_out(now);
         self.write(now);
         self.session.outcome(ticket).unwrap_or_else(|| {
             // A one-way message that has begun to leave ends with the connection.

@@ -18,7 +18,7 @@ use crate::registry;
 use crate::schema;
 use crate::service::{CloseReason, Service, Stage};
 use crate::session::handshake::{Heard, Listening, Probe, Step, agree};
-use crate::session::native::{Input, Session, Side};
+use crate::session::native::{Input, Session, Side, Times};
 use crate::transport::Stream;
 use crate::wire::classic;
 use crate::wire::hello::{App, Fields, Hello, Status, Terms, Welcome};
@@ -216,9 +216,10 @@ fn connection(
             tracing::warn!(peer, %mtype, name, "the peer has another version of this type; it is refused");
         }
     }
-    let cap = service.limits().handler_cap;
+    let limits = service.limits();
+    let times = Times { cap: limits.handler_cap, credit: limits.write };
     let ours = terms(service.limits(), false);
-    let session = Session::new(side, ours, their.terms, cap, Instant::now());
+    let session = Session::new(side, ours, their.terms, times, Instant::now());
     let link = Arc::new(Link::new(session, their.mismatched, their.is_only));
     let app = their.app.map(|app| format!("{} {}", app.name, app.version).into());
     (connected.link, connected.app) = (Some(link.clone()), app);

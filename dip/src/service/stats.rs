@@ -116,7 +116,7 @@ reasons! {
     TooLarge,
     /// The bodies under way took as much memory as they may.
     OutOfMemory,
-    /// The peer did not read its replies.
+    /// The peer did not read its replies, or gave no credit for one.
     SlowConsumer,
     /// The server stopped.
     ShuttingDown,

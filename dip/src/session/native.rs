@@ -28,7 +28,7 @@ mod tests;
 mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -38,6 +38,7 @@ pub(crate) use self::input::{Input, Received};
 pub(crate) use self::operations::Ticket;
 pub(crate) use self::output::Output;
 pub(crate) use self::requests::RequestKey;
+pub(crate) use self::timeouts::{Overdue, Times};
 
 use self::bodies::Bodies;
 use self::credit::Grant;
@@ -176,8 +177,7 @@ impl From<Malformed> for Violation {
 pub(crate) struct Session {
     ours: Terms,
     theirs: Terms,
-    /// How long a handler may take for a call of theirs.
-    cap: Duration,
+    times: Times,
     /// The latest time that was passed in.
     now: Instant,
     ids: Ids,
@@ -216,13 +216,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// `cap` bounds the handlers of their calls.
-    pub(crate) fn new(side: Side, ours: Terms, theirs: Terms, cap: Duration, now: Instant) -> Self {
+    pub(crate) fn new(side: Side, ours: Terms, theirs: Terms, times: Times, now: Instant) -> Self {
         let credit = |window: u64| window.min(MOST_CREDIT);
         Self {
             ours,
             theirs,
-            cap,
+            times,
             now,
             ids: Ids::new(side),
             operations: Operations::default(),

@@ -11,6 +11,7 @@ pub(crate) const REQUEST: u8 = 1;
 pub(crate) const REPLY: u8 = 2;
 pub(crate) const ERROR: u8 = 3;
 pub(crate) const NOTIFY: u8 = 4;
+pub(crate) const CREDIT: u8 = 7;
 pub(crate) const PING: u8 = 10;
 pub(crate) const PONG: u8 = 11;
 pub(crate) const GOAWAY: u8 = 12;

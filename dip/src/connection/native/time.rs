@@ -6,6 +6,7 @@ use super::Connection;
 use crate::limits::{self, Limits};
 use crate::link::Ending;
 use crate::service::CloseReason;
+use crate::session::native::Overdue;
 
 /// A frame may be slow for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -71,8 +72,8 @@ impl Connection {
         let body = self.input.unfinished_since();
         let stuck = body.is_some_and(|since| now >= limits::end(since, limits.frame));
         let late = self.pace.overdue(limits, now).or(stuck.then_some(CloseReason::FrameTimeout));
-        self.serving.link.lock().session.timed_out(now);
-        if slow {
+        let overdue = self.serving.link.lock().session.timed_out(now);
+        if slow || overdue == Some(Overdue::Credit) {
             self.close(CloseReason::SlowConsumer);
         }
         if deaf {

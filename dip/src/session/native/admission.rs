@@ -69,7 +69,7 @@ impl Session {
             Some(refusal) => Err(refusal),
             None => self.admit(&first, false, admission),
         };
-        let deadline = limits::end(self.now, self.cap);
+        let deadline = limits::end(self.now, self.times.cap);
         let theirs = first.metadata.deadline.map(|left| self.after_ms(left));
         let deadline = theirs.map_or(deadline, |theirs| theirs.min(deadline));
         let phase = match verdict {
