@@ -123,6 +123,11 @@ impl Target {
                 }
                 Heard::More => {}
                 Heard::Welcome { welcome, used } => {
+                    if let Some(Address::Tcp { .. }) = address
+                        && let Err(error) = socket.keep_alive(self.limits.ping)
+                    {
+                        tracing::debug!(%error, "the kernel does not look after a silent server");
+                    }
                     let terms = [hello.fields.terms, welcome.fields.terms];
                     let mismatched = agree(&hello.fields, &welcome.fields).mismatched;
                     let rest = &answer[used..];

@@ -56,7 +56,7 @@ impl Connection {
         rest: &[u8],
     ) -> Self {
         let now = Instant::now();
-        let times = Times { cap: limits.handler_cap, credit: limits.write };
+        let times = Times { cap: limits.handler_cap, credit: limits.write, ping: None };
         let mut input = Input::new();
         input.feed(rest);
         Self {

@@ -217,7 +217,14 @@ fn connection(
         }
     }
     let limits = service.limits();
-    let times = Times { cap: limits.handler_cap, credit: limits.write };
+    // Elsewhere the kernel tells of the death of a peer.
+    let ping = stream.is_tcp().then_some(limits.ping);
+    let times = Times { cap: limits.handler_cap, credit: limits.write, ping };
+    if their.terms.passive
+        && let Err(error) = stream.keep_alive(limits.ping)
+    {
+        tracing::debug!(%error, "the kernel does not look after a silent peer");
+    }
     let ours = terms(service.limits(), false);
     let session = Session::new(side, ours, their.terms, times, Instant::now());
     let link = Arc::new(Link::new(session, their.mismatched, their.is_only));

@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     tasks: Arc<Tasks>,
     account: Account,
     pace: Pace,
+    /// Bytes came since the session was last told so.
+    heard: bool,
     /// Woken without the lock of the link.
     woken: Vec<Waker>,
     /// The peer has taken no byte since.
@@ -70,6 +72,7 @@ impl Connection {
             output: Output::default(),
             tasks: Arc::default(),
             pace: Pace::default(),
+            heard: false,
             woken: Vec::new(),
             stalled: None,
             exhausted: false,

@@ -15,6 +15,7 @@ mod flood;
 mod flush;
 mod ids;
 mod input;
+mod keepalive;
 mod messages;
 mod notices;
 mod operations;
@@ -45,6 +46,7 @@ use self::credit::Grant;
 use self::flood::Flood;
 use self::flush::Flushes;
 use self::ids::Ids;
+use self::keepalive::Keepalive;
 use self::operations::{Claim, Operations, Stage};
 use self::requests::Requests;
 use crate::codec::Body;
@@ -201,6 +203,7 @@ pub(crate) struct Session {
     notify_grant: Grant,
     body_grant: Grant,
     flood: Flood,
+    keepalive: Option<Keepalive>,
     output: Output,
     events: VecDeque<Event>,
     /// No deadline is over before.
@@ -238,6 +241,11 @@ impl Session {
             notify_grant: Grant::new(credit(ours.notify_window.into())),
             body_grant: Grant::new(credit(ours.body_window)),
             flood: Flood::new(now),
+            // Neither side of one that is passive would see an answer.
+            keepalive: times
+                .ping
+                .filter(|_| !ours.passive && !theirs.passive)
+                .map(|every| Keepalive::new(every, now)),
             output: Output::default(),
             events: VecDeque::new(),
             soonest: None,
@@ -273,6 +281,7 @@ impl Session {
         self.unpaid.clear();
         self.unwritten.clear();
         self.soonest = None;
+        self.keepalive = None;
         self.lose_operations();
         self.lose_requests();
     }

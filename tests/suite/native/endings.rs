@@ -149,7 +149,7 @@ async fn deaf(path: &std::path::Path) -> tokio::sync::oneshot::Sender<()> {
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut hello = [0; 4096];
-        stream.read(&mut hello).await.unwrap();
+        assert!(stream.read(&mut hello).await.unwrap() > 0);
         let instance = [&[2, 0, 0, 0, 16][..], &[7; 16]].concat();
         let welcome = preface(6, &[b"dip\0\x01\0\0\0", &instance[..]].concat());
         stream.write_all(&welcome).await.unwrap();

@@ -72,9 +72,17 @@ impl Connection {
         let body = self.input.unfinished_since();
         let stuck = body.is_some_and(|since| now >= limits::end(since, limits.frame));
         let late = self.pace.overdue(limits, now).or(stuck.then_some(CloseReason::FrameTimeout));
-        let overdue = self.serving.link.lock().session.timed_out(now);
+        let mut state = self.serving.link.lock();
+        if std::mem::take(&mut self.heard) {
+            state.session.heard();
+        }
+        let overdue = state.session.timed_out(now);
+        drop(state);
         if slow || overdue == Some(Overdue::Credit) {
             self.close(CloseReason::SlowConsumer);
+        }
+        if overdue == Some(Overdue::Silence) {
+            self.close(CloseReason::Silent);
         }
         if deaf {
             self.close(CloseReason::Lost);

@@ -116,22 +116,38 @@ impl Session {
 
     /// Asks for a PONG once all that a flush waits for is in the output.
     pub(super) fn write_ping(&mut self) {
+        let written_below = self.written_below();
         let Flushes { waiting, pings, dirty, .. } = &mut self.flushes;
-        let written_below = self.unwritten.first().copied().unwrap_or(self.next_number);
         let asked_below = pings.back().map_or(0, |ping| ping.below);
         let next = waiting.partition_point(|(number, _)| *number < asked_below);
         if waiting.get(next).is_none_or(|(number, _)| *number >= written_below) {
             return;
         }
-        if std::mem::take(dirty) {
-            let body = written_below.to_be_bytes();
-            pings.push_back(Ping { body, below: written_below });
-            self.output.frame(Header::new(Kind::Ping, 0), &Metadata::default(), &body);
+        if *dirty {
+            self.ping(written_below);
         } else if let Some(ping) = pings.back_mut() {
             ping.below = written_below;
         } else {
             self.flushed_below(written_below);
         }
+    }
+
+    /// Asks a peer for a PONG that has said nothing for long; it stands for flushes, too.
+    pub(super) fn ask_for_a_word(&mut self) {
+        let below = self.written_below();
+        self.ping(below);
+    }
+
+    /// All messages with lower numbers are in the output.
+    fn written_below(&self) -> u64 {
+        self.unwritten.first().copied().unwrap_or(self.next_number)
+    }
+
+    fn ping(&mut self, below: u64) {
+        let body = below.to_be_bytes();
+        self.flushes.dirty = false;
+        self.flushes.pings.push_back(Ping { body, below });
+        self.output.frame(Header::new(Kind::Ping, 0), &Metadata::default(), &body);
     }
 
     /// A PONG came.

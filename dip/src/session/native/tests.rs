@@ -6,6 +6,7 @@ mod deadlines;
 mod flushes;
 mod goodbyes;
 mod hostile;
+mod keepalive;
 mod nesting;
 mod notices;
 
@@ -20,7 +21,8 @@ use crate::wire::native::{Credit, CreditKind, Failure, HEADER};
 /// The type that nobody knows.
 const UNKNOWN: u32 = 0x3f;
 
-const TIMES: Times = Times { cap: Duration::from_secs(45), credit: Duration::from_secs(10) };
+const TIMES: Times =
+    Times { cap: Duration::from_secs(45), credit: Duration::from_secs(10), ping: None };
 
 /// Takes all types but one, and has so much memory.
 struct House {
