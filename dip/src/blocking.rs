@@ -82,6 +82,8 @@ pub struct Client {
     given: Option<Duration>,
     wire: Wire,
     line: Option<Line>,
+    /// A connection before this one was lost with one-way messages on it that nobody has confirmed.
+    in_doubt: bool,
     process: u32,
 }
 
@@ -122,7 +124,8 @@ impl Client {
     }
 
     /// Begins a client over a stream socket that is connected already, as one end of a socket pair.
-    /// It speaks the native wire, and does not connect again.
+    /// It speaks the native wire, and does not connect again: what is sent after the end is
+    /// [`Reason::Gone`].
     ///
     /// It takes a socket and not any stream, because a wait for one can be ended by the clock.
     ///
@@ -141,7 +144,7 @@ impl Client {
 
     fn new(target: Target, timeout: Option<Duration>, line: Line) -> Self {
         let (wire, process) = (line.wire(), std::process::id());
-        Self { target, timeout, given: None, wire, line: Some(line), process }
+        Self { target, timeout, given: None, wire, line: Some(line), in_doubt: false, process }
     }
 
     /// The wire that is spoken with the server, as of the last connection.
@@ -260,18 +263,21 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Deadline`] after the client's time, [`Error::ConnectionLost`], and
-    /// [`Reason::Forked`] in a forked child.
+    /// [`Error::Deadline`] after the client's time, and [`Reason::Forked`] in a forked child.
+    /// [`Error::ConnectionLost`] when a connection has ended, now or earlier, on which there were
+    /// one-way messages that the server had not confirmed to a flush: nobody knows whether they were
+    /// dispatched. Each loss is told once, by the next `flush` or [`close`](Self::close).
+    ///
+    /// A connection that ends when all of its one-way messages were confirmed, or on which there was
+    /// none, is no error: its calls have told what became of them.
     pub fn flush(&mut self) -> Result<()> {
         self.check().map_err(Error::NotSent)?;
+        if std::mem::take(&mut self.in_doubt) {
+            return Err(Error::ConnectionLost);
+        }
         let deadline = self.deadline(None);
-        let outcome = match &mut self.line {
-            Some(Line::Native(connection)) => connection.flush(deadline),
-            Some(Line::Classic(_)) => return Ok(()),
-            None if self.wire == Wire::Classic => return Ok(()),
-            None => None,
-        };
-        match outcome {
+        let Some(Line::Native(connection)) = &mut self.line else { return Ok(()) };
+        match connection.flush(deadline) {
             Some(Outcome::Flushed) => Ok(()),
             Some(Outcome::Late { .. }) => Err(Error::Deadline { sent: true }),
             _ => Err(Error::ConnectionLost),
@@ -345,7 +351,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of [`flush`](Self::flush).
+    /// Those of [`flush`](Self::flush): [`Error::ConnectionLost`] if one-way messages may be lost, and
+    /// no error if the connection was lost when there was nothing to be unsure of.
     pub fn close(mut self) -> Result<()> {
         let flushed = self.flush();
         if let Some(Line::Native(connection)) = &mut self.line

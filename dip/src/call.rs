@@ -257,18 +257,19 @@ impl Called {
                 }
             },
         };
-        Poll::Ready(ended(outcome, self.mtype, self.name, self.way))
+        Poll::Ready(ended(outcome, self.mtype, self.name, self.way, self.link.is_only()))
     }
 }
 
 const LOST: Outcome = Outcome::Lost { sent: true };
 
-/// What the outcome of a message means to its sender.
+/// What the outcome of a message means to its sender; `is_only` if that has no other connection.
 pub(crate) fn ended(
     outcome: Outcome,
     mtype: Mtype,
     name: &'static str,
     way: Way,
+    is_only: bool,
 ) -> Result<OwnedBody, Unanswered> {
     let here = match outcome {
         Outcome::Reply(body) => return Ok(body),
@@ -285,6 +286,9 @@ pub(crate) fn ended(
         Outcome::Late { .. } if way == Way::Notify => CallError::NotSent(Reason::SlowPeer),
         Outcome::Late { sent } => CallError::Deadline { sent },
         Outcome::Lost { sent: true } => CallError::ConnectionLost,
+        Outcome::Lost { sent: false } | Outcome::Refused(Refused::ShuttingDown) if is_only => {
+            CallError::NotSent(Reason::Gone)
+        }
         Outcome::Lost { sent: false } => CallError::NotSent(Reason::Disconnected),
         Outcome::Refused(refused) => CallError::NotSent(match refused {
             Refused::TooLarge { size, limit } => {

@@ -116,7 +116,8 @@ impl Client {
     }
 
     /// Begins a client over a stream that is connected already: a child's standard input and output,
-    /// one end of [`pair`](crate::pair), a TLS stream. It speaks the native wire.
+    /// one end of [`pair`](crate::pair), a TLS stream. It speaks the native wire, and does not connect
+    /// again: what is sent after the end is [`Reason::Gone`](crate::Reason::Gone).
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> dip::Result<()> {
@@ -231,8 +232,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Deadline`](crate::Error::Deadline) after the client's time,
-    /// [`Error::ConnectionLost`](crate::Error::ConnectionLost).
+    /// [`Error::Deadline`](crate::Error::Deadline) after the client's time.
+    /// [`Error::ConnectionLost`](crate::Error::ConnectionLost) when a connection has ended, now or
+    /// earlier, on which there were one-way messages that the server had not confirmed to a flush:
+    /// nobody knows whether they were dispatched. Each loss is told once: to the flushes that wait
+    /// when it happens, or else to the next `flush` or [`close`](Self::close), by whichever clone.
+    ///
+    /// A connection that ends when all of its one-way messages were confirmed, or on which there was
+    /// none, is no error: its calls have told what became of them.
     ///
     /// # Cancel safety
     ///
@@ -324,7 +331,9 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Reason::Forked`](crate::Reason::Forked) in a forked child; those of [`flush`](Self::flush).
+    /// [`Reason::Forked`](crate::Reason::Forked) in a forked child; those of [`flush`](Self::flush):
+    /// [`ConnectionLost`](crate::Error::ConnectionLost) if one-way messages may be lost, and no error
+    /// if the connection was lost when there was nothing to be unsure of.
     ///
     /// # Cancel safety
     ///

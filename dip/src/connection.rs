@@ -4,6 +4,7 @@ pub(crate) mod classic;
 mod first;
 mod handshake;
 pub(crate) mod native;
+mod parting;
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::service::{CloseReason, Service};
 use crate::transport::Stream;
 
 pub(crate) use handshake::{Greeted, Unwelcome, fields, greet};
+pub(crate) use parting::turn_away;
 
 use first::First;
 

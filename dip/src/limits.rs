@@ -165,8 +165,13 @@ limits! {
     /// How long a handler may run before it is stopped and its sender told: 45 s. Time spent waiting
     /// in a lane counts, but for messages that are acknowledged when they are received.
     handler_cap: Duration => Duration = Duration::from_secs(45),
-    /// How long a peer may accept no byte of its replies: 10 s.
+    /// How long a peer may accept no byte of its replies, or give no credit on the native wire for a
+    /// reply that waits for it: 10 s.
     write: Duration => Duration = Duration::from_secs(10),
+    /// How long a peer on TCP may say nothing before it is asked whether it is there, on the native
+    /// wire: 30 s, at least 100 ms. One that says nothing for two more such times is closed. Silence
+    /// is noticed up to one such time later. A blocking client is asked by the kernel.
+    ping: Duration => Duration = Duration::from_secs(30),
     /// How long a server that stops waits for its handlers: 10 s.
     drain: Duration => Duration = Duration::from_secs(10),
     /// Which pickles are read: plain data only.

@@ -4,6 +4,8 @@
 //! encoded or decoded, a handler runs or a waker is called. Whoever puts something in wakes the
 //! driver of the connection, which writes all that has come together by then at once.
 
+mod watchers;
+
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::AtomicBool;
@@ -19,6 +21,8 @@ use crate::reply::{Outcome as Answer, Rejection};
 use crate::session::native::{Event, Outcome, Outgoing, Receipt, RequestKey, Session, Ticket};
 use crate::wire::native::{Failure, Trace};
 
+use watchers::{Place, Watchers};
+
 /// How long a connection that nobody holds any more may take to write what was put in.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -29,6 +33,8 @@ pub(crate) struct Link {
     open: AtomicBool,
     /// The numbers of the message types that the two sides know different versions of, ascending.
     mismatched: Vec<u32>,
+    /// Whoever sends over it has no other connection, now or later.
+    is_only: bool,
     process: Process,
 }
 
@@ -42,7 +48,7 @@ pub(crate) struct State {
     awake: bool,
     ending: Option<Ending>,
     /// Who waits for all outcomes to be there, or for the end.
-    watching: Vec<Waker>,
+    watching: Watchers,
 }
 
 /// How a connection comes to its end from this side.
@@ -80,17 +86,17 @@ pub(crate) struct Departure<'a> {
 }
 
 impl Link {
-    pub(crate) fn new(session: Session, mismatched: Vec<u32>) -> Self {
+    pub(crate) fn new(session: Session, mismatched: Vec<u32>, is_only: bool) -> Self {
         let state = State {
             session,
             waiting: Vec::new(),
             driver: None,
             awake: false,
             ending: None,
-            watching: Vec::new(),
+            watching: Watchers::default(),
         };
         let (state, open) = (Mutex::new(state), true.into());
-        Self { state, open, mismatched, process: Process::current() }
+        Self { state, open, mismatched, is_only, process: Process::current() }
     }
 
     /// Begins a call, for which `waker` waits.
@@ -234,6 +240,18 @@ impl Link {
         self.open.store(false, Release);
     }
 
+    /// Whether there will be no other connection when this one has ended.
+    pub(crate) fn is_only(&self) -> bool {
+        self.is_only
+    }
+
+    /// Whether a flush still has something to say: the connection lives, or was lost with one-way
+    /// messages on it that nobody has confirmed.
+    pub(crate) fn is_worth_a_flush(&self) -> bool {
+        let state = self.lock();
+        !state.has_ended() || state.session.doubt().exists()
+    }
+
     /// As [`is_forked`](Self::is_forked), and never mistaken.
     pub(crate) fn is_in_a_child(&self) -> bool {
         self.process.is_surely_forked()
@@ -264,14 +282,15 @@ impl Link {
     }
 
     async fn until(&self, reached: impl Fn(&State) -> bool) {
+        let mut watching = Watching { link: self, place: None };
         poll_fn(|cx| {
             let mut state = self.lock();
             if reached(&state) {
                 return Poll::Ready(());
             }
-            if !state.watching.iter().any(|waker| waker.will_wake(cx.waker())) {
-                state.watching.push(cx.waker().clone());
-            }
+            let old = state.watching.keep(&mut watching.place, cx.waker());
+            drop(state);
+            drop(old);
             Poll::Pending
         })
         .await;
@@ -311,6 +330,24 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.link.abandon(self.ticket, Instant::now());
+    }
+}
+
+/// Takes a waker back when nobody waits with it any more.
+struct Watching<'a> {
+    link: &'a Link,
+    place: Option<Place>,
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        // In a child the lock may be held by a thread that does not exist there.
+        if let Some(place) = self.place.take()
+            && !self.link.is_in_a_child()
+        {
+            let old = self.link.lock().watching.leave(place);
+            drop(old);
+        }
     }
 }
 
@@ -361,7 +398,7 @@ impl State {
     /// Lets those look who wait for something to be over.
     pub(crate) fn show(&mut self, wake: &mut Vec<Waker>) {
         if !self.watching.is_empty() && (self.session.is_settled() || self.has_ended()) {
-            wake.append(&mut self.watching);
+            wake.extend(self.watching.take());
         }
     }
 
@@ -377,7 +414,7 @@ impl State {
     pub(crate) fn ended(&mut self, wake: &mut Vec<Waker>) {
         self.ending = Some(Ending::Ended);
         self.session.lost();
-        wake.append(&mut self.watching);
+        wake.extend(self.watching.take());
     }
 }
 

@@ -154,7 +154,8 @@ impl Peer {
     /// # Errors
     ///
     /// [`CallError`]. A peer on the classic wire takes no messages:
-    /// [`Reason::NotSupported`].
+    /// [`Reason::NotSupported`]. One that has left is [`Reason::Gone`]: when it connects again, it is
+    /// another peer.
     pub fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
         Call::new::<M>(self.connection.clone(), Message::of(message, Way::Call, self.scope))
     }

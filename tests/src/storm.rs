@@ -325,6 +325,8 @@ fn is_gone<T, E>(ended: &Result<T, CallError<E>>) -> bool {
     matches!(
         ended,
         Err(CallError::ConnectionLost
-            | CallError::NotSent(Reason::Disconnected | Reason::ShuttingDown | Reason::Connect(_)))
+            | CallError::NotSent(
+                Reason::Disconnected | Reason::Gone | Reason::ShuttingDown | Reason::Connect(_)
+            ))
     )
 }

@@ -10,5 +10,6 @@ mod hostile;
 mod one_way;
 mod processes;
 pub(crate) mod raw;
+pub(crate) mod silence;
 mod support;
 mod unread;

@@ -64,6 +64,14 @@ impl Place {
             Self::Socket(_) => None,
         }
     }
+
+    /// Whether there is one connection to be had, and never another.
+    pub(super) fn is_one_connection(&self) -> bool {
+        match self {
+            Self::Address(address) => address.is_one_connection(),
+            Self::Socket(_) => true,
+        }
+    }
 }
 
 impl Target {
@@ -115,6 +123,11 @@ impl Target {
                 }
                 Heard::More => {}
                 Heard::Welcome { welcome, used } => {
+                    if let Some(Address::Tcp { .. }) = address
+                        && let Err(error) = socket.keep_alive(self.limits.ping)
+                    {
+                        tracing::debug!(%error, "the kernel does not look after a silent server");
+                    }
                     let terms = [hello.fields.terms, welcome.fields.terms];
                     let mismatched = agree(&hello.fields, &welcome.fields).mismatched;
                     let rest = &answer[used..];

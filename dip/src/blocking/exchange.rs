@@ -24,6 +24,7 @@ impl Client {
             Err(reason) => return here(CallError::NotSent(reason)),
         };
         let deadline = self.deadline(message.timeout);
+        let is_only = self.target.place.is_one_connection();
         loop {
             let (line, is_new) = match self.reach(deadline) {
                 Ok(reached) => reached,
@@ -36,7 +37,7 @@ impl Client {
                         return here(CallError::NotSent(Reason::SchemaMismatch { mtype, name }));
                     }
                     if let Some(outcome) = connection.send(&message, deadline) {
-                        return call::ended(outcome, mtype, name, way);
+                        return call::ended(outcome, mtype, name, way, is_only);
                     }
                 }
                 Line::Classic(connection) => match connection.send(&message, deadline) {
@@ -49,7 +50,8 @@ impl Client {
                 },
             }
             // The server has closed it since it was looked at, and will not handle half a message.
-            self.line = None;
+            let line = self.line.take();
+            self.part(line, deadline);
             if is_new {
                 return here(CallError::NotSent(Reason::Disconnected));
             }
@@ -58,14 +60,24 @@ impl Client {
 
     /// A connection that carries messages, and whether it is a new one.
     fn reach(&mut self, deadline: Instant) -> Result<(&mut Line, bool), Unreached> {
-        let open = self.line.take().and_then(|mut line| line.is_open().then_some(line));
-        let is_new = open.is_none();
-        let line = match open {
-            Some(line) => line,
-            None => self.target.dial(deadline)?,
+        let mut line = self.line.take();
+        let is_new = !line.as_mut().is_some_and(Line::is_open);
+        let line = match line {
+            Some(line) if !is_new => line,
+            line => {
+                self.part(line, deadline);
+                self.target.dial(deadline)?
+            }
         };
         self.wire = line.wire();
         Ok((self.line.insert(line), is_new))
+    }
+
+    /// Another connection takes the place of this one.
+    fn part(&mut self, line: Option<Line>, deadline: Instant) {
+        if let Some(Line::Native(mut connection)) = line {
+            self.in_doubt |= connection.leaves_doubt(deadline);
+        }
     }
 
     pub(super) fn deadline(&self, declared: Option<Duration>) -> Instant {

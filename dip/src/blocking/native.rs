@@ -8,7 +8,9 @@ use bytes::BufMut;
 use crate::call::{Message, Way};
 use crate::limits::Limits;
 use crate::mtype::Mtype;
-use crate::session::native::{Admission, Input, Outcome, Outgoing, Refusal, Session, Side, Ticket};
+use crate::session::native::{
+    Admission, Input, Outcome, Outgoing, Refusal, Session, Side, Ticket, Times,
+};
 use crate::transport::{Ready, Socket};
 use crate::wire::hello::Terms;
 use crate::wire::native::code;
@@ -53,11 +55,12 @@ impl Connection {
         rest: &[u8],
     ) -> Self {
         let now = Instant::now();
+        let times = Times { cap: limits.handler_cap, credit: limits.write, ping: None };
         let mut input = Input::new();
         input.feed(rest);
         Self {
             socket,
-            session: Session::new(Side::Connector, ours, theirs, limits.handler_cap, now),
+            session: Session::new(Side::Connector, ours, theirs, times, now),
             input,
             scratch: vec![0; SCRATCH].into(),
             mismatched,
@@ -94,17 +97,30 @@ impl Connection {
             trace: None,
         };
         let now = Instant::now();
+        let doubt = self.session.doubt();
         let ticket = match message.way {
             Way::Call => self.session.call(out, now),
             Way::Notify => self.session.notify(out, now),
         };
-        self.outcome(ticket, deadline)
+        let outcome = self.outcome(ticket, deadline);
+        if self.ended && outcome != Some(Outcome::Sent) {
+            // That this one is lost is told now, or it is sent again.
+            self.session.reset_doubt(doubt);
+        }
+        outcome
     }
 
     /// Waits until the server has dispatched what was sent before, by `deadline`.
     pub(super) fn flush(&mut self, deadline: Instant) -> Option<Outcome> {
         let ticket = self.session.flush(Some(deadline), Instant::now());
         self.outcome(ticket, deadline)
+    }
+
+    /// Whether there are one-way messages on it that the server has not dispatched, as far as is known;
+    /// it is asked once more. Nothing is sent over it any more.
+    pub(super) fn leaves_doubt(&mut self, deadline: Instant) -> bool {
+        let deadline = deadline.min(Instant::now() + LINGER);
+        self.session.doubt().exists() && self.flush(deadline) != Some(Outcome::Flushed)
     }
 
     /// Says goodbye and waits until the server has closed: bytes that nobody reads would reset the
@@ -148,7 +164,8 @@ impl Connection {
     /// The deadline is over: the server is told, as far as it takes bytes now.
     fn give_up(&mut self, ticket: Ticket) -> Outcome {
         let now = Instant::now();
-        self.session.timed_out(now);
+        // It has no reply to wait for credit.
+        _ = self.session.timed_out(now);
         self.write(now);
         self.session.outcome(ticket).unwrap_or_else(|| {
             // A one-way message that has begun to leave ends with the connection.

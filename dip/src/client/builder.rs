@@ -180,6 +180,7 @@ impl ClientBuilder {
             timeout,
             service,
             reached: Mutex::new(reached),
+            former: Mutex::default(),
             dialing: tokio::sync::Mutex::default(),
             closed: false.into(),
             process: Process::current(),

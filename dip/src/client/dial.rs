@@ -85,6 +85,8 @@ pub(crate) enum Unreached {
     NotSupported(&'static str),
     /// The one stream there was has ended.
     Over,
+    /// The client was closed meanwhile.
+    Closed,
     Late,
 }
 
@@ -125,7 +127,8 @@ impl Target {
         address: Option<&Address>,
         deadline: Instant,
     ) -> Result<Reached, Unreached> {
-        let greeting = greet(service, stream, self.id, self.app.clone());
+        let greeting =
+            greet(service, stream, self.id, self.app.clone(), self.place.is_one_connection());
         let greeted = timeout_at(deadline, greeting).await.map_err(|_| Unreached::Late)?;
         match greeted.map_err(|why| unwelcome(why, address))? {
             Greeted::Native(connection) => {
@@ -227,7 +230,8 @@ impl From<Unreached> for CallError<NoError> {
             Unreached::Connect(error) => Self::NotSent(Reason::Connect(error)),
             Unreached::Refused(remote) => Self::NotSent(Reason::Refused(remote)),
             Unreached::NotSupported(why) => Self::NotSent(Reason::NotSupported(why)),
-            Unreached::Over => Self::NotSent(Reason::Disconnected),
+            Unreached::Over => Self::NotSent(Reason::Gone),
+            Unreached::Closed => Self::NotSent(Reason::Closed),
         }
     }
 }

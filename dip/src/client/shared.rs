@@ -29,6 +29,9 @@ pub(super) struct Shared {
     /// What handles the messages of the server.
     pub(super) service: Arc<Service>,
     pub(super) reached: Mutex<Reached>,
+    /// Connections that were replaced, and on which there may be one-way messages that the server has
+    /// not confirmed.
+    pub(super) former: Mutex<Vec<Arc<Link>>>,
     /// Held while the server is looked for again.
     pub(super) dialing: tokio::sync::Mutex<()>,
     pub(super) closed: AtomicBool,
@@ -57,9 +60,14 @@ impl Shared {
             if let Reached::Native(link) = &found {
                 link.close();
             }
-            return Err(Unreached::Over);
+            return Err(Unreached::Closed);
         }
-        *self.reached() = found.clone();
+        let old = std::mem::replace(&mut *self.reached(), found.clone());
+        if let Reached::Native(link) = old {
+            let mut former = self.former();
+            former.push(link);
+            former.retain(|link| link.is_worth_a_flush());
+        }
         Ok(found)
     }
 
@@ -73,11 +81,33 @@ impl Shared {
 
     pub(super) async fn flush(&self) -> Result<()> {
         self.check(std::time::Instant::now()).map_err(Error::NotSent)?;
-        let reached = self.reached().clone();
-        match reached {
-            Reached::Native(link) => flush(&link, self.timeout.unwrap_or(NATIVE_TIMEOUT)).await,
-            Reached::Classic(_) => Ok(()),
+        self.flush_all().await
+    }
+
+    /// What was sent over connections before this one counts, too.
+    async fn flush_all(&self) -> Result<()> {
+        let deadline = after(self.timeout.unwrap_or(NATIVE_TIMEOUT)).into_std();
+        for link in self.links() {
+            match link.flush(Some(deadline)).await {
+                Outcome::Flushed => {}
+                Outcome::Late { .. } => return Err(Error::Deadline { sent: true }),
+                _ => return Err(Error::ConnectionLost),
+            }
         }
+        Ok(())
+    }
+
+    /// The native connections, oldest first.
+    fn links(&self) -> Vec<Arc<Link>> {
+        let mut links = self.former().clone();
+        if let Reached::Native(link) = &*self.reached() {
+            links.push(link.clone());
+        }
+        links
+    }
+
+    fn former(&self) -> MutexGuard<'_, Vec<Arc<Link>>> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn close(&self) -> Result<()> {
@@ -86,22 +116,19 @@ impl Shared {
         }
         self.closed.store(true, Release);
         let reached = self.reached().clone();
-        match reached {
-            Reached::Classic(pool) => {
-                pool.close().await;
-                Ok(())
-            }
-            Reached::Native(link) => {
-                link.settled().await;
-                let flushed = match link.is_open() {
-                    true => flush(&link, self.timeout.unwrap_or(NATIVE_TIMEOUT)).await,
-                    false => Ok(()),
-                };
-                link.close();
-                link.ended().await;
-                flushed
-            }
+        if let Reached::Classic(pool) = reached {
+            pool.close().await;
         }
+        let links = self.links();
+        for link in &links {
+            link.settled().await;
+        }
+        let flushed = self.flush_all().await;
+        for link in links {
+            link.close();
+            link.ended().await;
+        }
+        flushed
     }
 
     /// Why nothing can be sent any more, if so.
@@ -123,14 +150,6 @@ impl Shared {
     fn reached(&self) -> MutexGuard<'_, Reached> {
         // Nothing panics while it is held.
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn flush(link: &Link, timeout: Duration) -> Result<()> {
-    match link.flush(Some(after(timeout).into_std())).await {
-        Outcome::Flushed => Ok(()),
-        Outcome::Late { .. } => Err(Error::Deadline { sent: true }),
-        _ => Err(Error::ConnectionLost),
     }
 }
 
@@ -213,6 +232,7 @@ impl Shared {
             timeout: self.timeout,
             service: self.service.clone(),
             reached: Mutex::new(self.reached().clone()),
+            former: Mutex::default(),
             dialing: tokio::sync::Mutex::default(),
             closed: false.into(),
             process: self.process.in_a_child(),

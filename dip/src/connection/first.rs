@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::parting::{self, LINGER};
 use crate::limits;
 use crate::service::{CloseReason, Service, Stage};
 use crate::transport::Stream;
@@ -50,11 +51,8 @@ impl First {
 }
 
 /// Tells a classic peer why it is not served.
-pub(super) async fn turn_away(mut stream: Stream, text: &str) {
-    say(&mut stream, text).await;
-    let mut scratch = [0; 1024];
-    let drain = async { while stream.read(&mut scratch).await.is_ok_and(|n| n > 0) {} };
-    _ = tokio::time::timeout(LINGER, drain).await;
+pub(super) async fn turn_away(stream: Stream, text: &str) {
+    parting::turn_away(stream, classic::error_text("ConnectionError", text).as_bytes()).await;
 }
 
 async fn say(stream: &mut Stream, text: &str) {
@@ -65,6 +63,3 @@ async fn say(stream: &mut Stream, text: &str) {
     };
     _ = tokio::time::timeout(LINGER, said).await;
 }
-
-/// How long a peer may take to read why it is turned away.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(1);

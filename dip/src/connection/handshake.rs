@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use uuid::Uuid;
 
 use super::native::Connection;
+use super::parting::turn_away;
 use crate::limits::{self, Limits};
 use crate::link::Link;
 use crate::peer::{Connected, Peer};
@@ -17,7 +18,7 @@ use crate::registry;
 use crate::schema;
 use crate::service::{CloseReason, Service, Stage};
 use crate::session::handshake::{Heard, Listening, Probe, Step, agree};
-use crate::session::native::{Input, Session, Side};
+use crate::session::native::{Input, Session, Side, Times};
 use crate::transport::Stream;
 use crate::wire::classic;
 use crate::wire::hello::{App, Fields, Hello, Status, Terms, Welcome};
@@ -32,7 +33,11 @@ pub(super) async fn welcome(
 ) -> CloseReason {
     let hello = match hear_hello(&service, &mut stream, &mut bytes, begun).await {
         Ok(hello) => hello,
-        Err(reason) => return reason,
+        Err(Unheard::Ended(reason)) => return reason,
+        Err(Unheard::Refused(why)) => {
+            turn_away(stream, &why).await;
+            return CloseReason::Violation;
+        }
     };
     let fields = fields(service.limits(), service.instance(), None, None, false);
     let agreement = agree(&fields, &hello.fields);
@@ -51,7 +56,7 @@ pub(super) async fn welcome(
         Side::Acceptor,
         stream,
         connected,
-        Their { terms, label, app, mismatched: agreement.mismatched, rest: bytes },
+        Their { terms, label, app, mismatched: agreement.mismatched, rest: bytes, is_only: true },
     );
     let peer = connection.peer().clone();
     service.peers().join(&peer);
@@ -60,13 +65,20 @@ pub(super) async fn welcome(
     reason
 }
 
+/// Why there is no HELLO.
+enum Unheard {
+    /// The peer is told with a WELCOME.
+    Refused(Vec<u8>),
+    Ended(CloseReason),
+}
+
 /// Reads a HELLO; what came behind it is left in `bytes`.
 async fn hear_hello(
     service: &Service,
     stream: &mut Stream,
     bytes: &mut BytesMut,
     begun: Instant,
-) -> Result<Hello, CloseReason> {
+) -> Result<Hello, Unheard> {
     let late = limits::end(begun, service.limits().handshake);
     let mut stage = service.stage();
     let mut evicted = pin!(service.incomplete().evicted());
@@ -79,25 +91,20 @@ async fn hear_hello(
                 return Ok(*hello);
             }
             Step::Refuse(refusal) => {
-                let refuse = async {
-                    _ = stream.write_all(&refusal).await;
-                    _ = stream.shutdown().await;
-                };
-                _ = tokio::time::timeout_at(late.into(), refuse).await;
-                return Err(CloseReason::Violation);
+                return Err(Unheard::Refused(refusal));
             }
         }
         tokio::select! {
             biased;
             read = stream.read_buf(bytes) => match read {
-                Ok(0) | Err(_) => return Err(CloseReason::Lost),
+                Ok(0) | Err(_) => return Err(Unheard::Ended(CloseReason::Lost)),
                 Ok(_) => {}
             },
             _ = stage.wait_for(|stage| *stage >= Stage::Draining) => {
-                return Err(CloseReason::ShuttingDown);
+                return Err(Unheard::Ended(CloseReason::ShuttingDown));
             }
-            () = tokio::time::sleep_until(late.into()) => return Err(CloseReason::HandshakeTimeout),
-            () = &mut evicted => return Err(CloseReason::Evicted),
+            () = tokio::time::sleep_until(late.into()) => return Err(Unheard::Ended(CloseReason::HandshakeTimeout)),
+            () = &mut evicted => return Err(Unheard::Ended(CloseReason::Evicted)),
         }
     }
 }
@@ -120,12 +127,13 @@ pub(crate) enum Unwelcome {
     Io(io::Error),
 }
 
-/// Offers the native wire to a server.
+/// Offers the native wire to a server; `is_only` if there is no other connection to it, now or later.
 pub(crate) async fn greet(
     service: &Arc<Service>,
     mut stream: Stream,
     label: Option<Uuid>,
     app: Option<App>,
+    is_only: bool,
 ) -> Result<Greeted, Unwelcome> {
     let fields = fields(service.limits(), service.instance(), label, app, false);
     let hello = Hello::new(fields);
@@ -154,6 +162,7 @@ pub(crate) async fn greet(
                     app: welcome.fields.app,
                     mismatched: agreement.mismatched,
                     rest: bytes,
+                    is_only,
                 };
                 let connected = Connected::of(service.next_peer(), stream.credentials());
                 let connection = connection(service, Side::Connector, stream, connected, their);
@@ -191,6 +200,7 @@ struct Their {
     mismatched: Vec<u32>,
     /// What came behind the handshake.
     rest: BytesMut,
+    is_only: bool,
 }
 
 fn connection(
@@ -206,10 +216,18 @@ fn connection(
             tracing::warn!(peer, %mtype, name, "the peer has another version of this type; it is refused");
         }
     }
-    let cap = service.limits().handler_cap;
+    let limits = service.limits();
+    // Elsewhere the kernel tells of the death of a peer.
+    let ping = stream.is_tcp().then_some(limits.ping);
+    let times = Times { cap: limits.handler_cap, credit: limits.write, ping };
+    if their.terms.passive
+        && let Err(error) = stream.keep_alive(limits.ping)
+    {
+        tracing::debug!(%error, "the kernel does not look after a silent peer");
+    }
     let ours = terms(service.limits(), false);
-    let session = Session::new(side, ours, their.terms, cap, Instant::now());
-    let link = Arc::new(Link::new(session, their.mismatched));
+    let session = Session::new(side, ours, their.terms, times, Instant::now());
+    let link = Arc::new(Link::new(session, their.mismatched, their.is_only));
     let app = their.app.map(|app| format!("{} {}", app.name, app.version).into());
     (connected.link, connected.app) = (Some(link.clone()), app);
     let peer = Peer::new(Arc::new(connected), their.label);

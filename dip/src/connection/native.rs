@@ -51,6 +51,8 @@ pub(crate) struct Connection {
     timed: u8,
     account: Account,
     pace: Pace,
+    /// Bytes came since the session was last told so.
+    heard: bool,
     /// Woken without the lock of the link.
     woken: Vec<Waker>,
     /// The peer has taken no byte since.
@@ -86,6 +88,7 @@ impl Connection {
             spare: Context::first(&peer, service.states()),
             timed: 0,
             pace: Pace::default(),
+            heard: false,
             woken: Vec::new(),
             stalled: None,
             due: None,

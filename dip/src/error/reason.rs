@@ -31,6 +31,9 @@ pub enum Reason {
     /// The connection broke before the whole message was handed to the system, and a server handles
     /// whole messages only.
     Disconnected,
+    /// The connection has ended, or the peer is about to end it, and there will be no other: that of a
+    /// client over a stream, or of a [`Peer`](crate::Peer).
+    Gone,
     /// The two sides know different versions of the type.
     SchemaMismatch {
         /// The mtype that both have.
@@ -81,6 +84,7 @@ impl fmt::Display for Reason {
             Self::Disconnected => {
                 f.write_str("the connection broke before the whole message was out")
             }
+            Self::Gone => f.write_str("the connection has ended, and there will be no other"),
             Self::SchemaMismatch { mtype, name } => write!(
                 f,
                 "the two sides know different versions of `{name}` ({mtype}): rebuild the older one, \
@@ -128,5 +132,10 @@ mod tests {
     fn what_the_peer_did_not_take_in_is_retryable_unless_it_never_will() {
         assert!(Reason::SlowPeer.is_retryable() && Reason::ShuttingDown.is_retryable());
         assert!(!Reason::TooDeep.is_retryable());
+    }
+
+    #[test]
+    fn a_connection_that_will_not_come_back_is_not_waited_for() {
+        assert!(Reason::Disconnected.is_retryable() && !Reason::Gone.is_retryable());
     }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use super::Server;
@@ -20,9 +19,6 @@ use crate::transport::{Address, Listener, Refusal, Stream};
 
 /// How often a server looks whether its path still leads to it.
 const PATH_CHECK: Duration = Duration::from_secs(2);
-
-/// How long one line to a peer that is turned away may take.
-const TURN_AWAY: Duration = Duration::from_secs(1);
 
 /// How many peers at once are told why they are turned away; others are just closed.
 const TURNED_AWAY: usize = 16;
@@ -145,7 +141,8 @@ impl Bound {
                     service.totals().closed(reason);
                     tracing::warn!(?reason, %why, "a connection was turned away");
                     if let Ok(_told) = told.try_acquire_owned() {
-                        _ = tokio::time::timeout(TURN_AWAY, turn_away(stream, &why)).await;
+                        // It is the reply to the peer's first frame.
+                        connection::turn_away(stream, why.text_on_wire().as_bytes()).await;
                     }
                     return;
                 }
@@ -159,14 +156,6 @@ impl Bound {
 fn denied(refusal: &Refusal) -> (CloseReason, Rejection) {
     let why = Rejection::of(Code::Denied, "PermissionError", refusal.to_string());
     (CloseReason::Denied, why)
-}
-
-/// Tells a peer why it may not connect: it is the reply to its first frame.
-async fn turn_away(mut stream: Stream, why: &Rejection) {
-    _ = stream.write_all(why.text_on_wire().as_bytes()).await;
-    _ = stream.shutdown().await;
-    let mut scratch = [0; 1024];
-    while stream.read(&mut scratch).await.is_ok_and(|n| n > 0) {}
 }
 
 /// Ends what still runs when the server is stopped, or its future dropped.

@@ -116,8 +116,10 @@ reasons! {
     TooLarge,
     /// The bodies under way took as much memory as they may.
     OutOfMemory,
-    /// The peer did not read its replies.
+    /// The peer did not read its replies, or gave no credit for one.
     SlowConsumer,
+    /// The peer said nothing for long, not even when it was asked.
+    Silent,
     /// The server stopped.
     ShuttingDown,
     /// This side closed it, when nobody held it any more.
@@ -129,7 +131,7 @@ reasons! {
 impl CloseReason {
     /// Whether nothing can be written any more.
     pub(crate) fn is_of_writing(self) -> bool {
-        matches!(self, Self::Lost | Self::SlowConsumer)
+        matches!(self, Self::Lost | Self::SlowConsumer | Self::Silent)
     }
 }
 

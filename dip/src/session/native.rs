@@ -15,6 +15,7 @@ mod flood;
 mod flush;
 mod ids;
 mod input;
+mod keepalive;
 mod messages;
 mod notices;
 mod operations;
@@ -28,7 +29,7 @@ mod tests;
 mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -38,12 +39,14 @@ pub(crate) use self::input::{Input, Received};
 pub(crate) use self::operations::Ticket;
 pub(crate) use self::output::Output;
 pub(crate) use self::requests::RequestKey;
+pub(crate) use self::timeouts::{Overdue, Times};
 
 use self::bodies::Bodies;
 use self::credit::Grant;
 use self::flood::Flood;
 use self::flush::Flushes;
 use self::ids::Ids;
+use self::keepalive::Keepalive;
 use self::operations::{Claim, Operations, Stage};
 use self::requests::Requests;
 use crate::codec::{Body, OwnedBody};
@@ -179,8 +182,7 @@ impl From<Malformed> for Violation {
 pub(crate) struct Session {
     ours: Terms,
     theirs: Terms,
-    /// How long a handler may take for a call of theirs.
-    cap: Duration,
+    times: Times,
     /// The latest time that was passed in.
     now: Instant,
     ids: Ids,
@@ -204,6 +206,7 @@ pub(crate) struct Session {
     notify_grant: Grant,
     body_grant: Grant,
     flood: Flood,
+    keepalive: Option<Keepalive>,
     output: Output,
     events: VecDeque<Event>,
     /// No deadline is over before.
@@ -219,13 +222,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// `cap` bounds the handlers of their calls.
-    pub(crate) fn new(side: Side, ours: Terms, theirs: Terms, cap: Duration, now: Instant) -> Self {
+    pub(crate) fn new(side: Side, ours: Terms, theirs: Terms, times: Times, now: Instant) -> Self {
         let credit = |window: u64| window.min(MOST_CREDIT);
         Self {
             ours,
             theirs,
-            cap,
+            times,
             now,
             ids: Ids::new(side),
             operations: Operations::default(),
@@ -242,6 +244,11 @@ impl Session {
             notify_grant: Grant::new(credit(ours.notify_window.into())),
             body_grant: Grant::new(credit(ours.body_window)),
             flood: Flood::new(now),
+            // Neither side of one that is passive would see an answer.
+            keepalive: times
+                .ping
+                .filter(|_| !ours.passive && !theirs.passive)
+                .map(|every| Keepalive::new(every, now)),
             output: Output::default(),
             events: VecDeque::new(),
             soonest: None,
@@ -277,6 +284,7 @@ impl Session {
         self.unpaid.clear();
         self.unwritten.clear();
         self.soonest = None;
+        self.keepalive = None;
         self.lose_operations();
         self.lose_requests();
     }

@@ -21,7 +21,7 @@ use super::connect::{self, ConnectError};
 use super::credentials::{Credentials, own_uid};
 use super::inherit::Connected;
 use super::stream::{MAX_SLICES, NO_SIGPIPE};
-use super::tcp::{Unusable, resolve_blocking};
+use super::tcp::{Unusable, keep_alive, resolve_blocking};
 use super::unix::PATH_LIMIT;
 
 /// A connected socket. Waiting ends at a deadline; signals do not interrupt it.
@@ -133,6 +133,11 @@ impl Socket {
     pub(crate) fn is_quiet(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
         retry_on_intr(|| recv(&self.socket, &mut [0; 1][..], flags)).err() == Some(Errno::AGAIN)
+    }
+
+    /// Has the kernel ask a peer on TCP that has said nothing for so long whether it is there.
+    pub(crate) fn keep_alive(&self, every: Duration) -> io::Result<()> {
+        keep_alive(&self.socket, every)
     }
 
     /// Tells the peer that nothing more is written.

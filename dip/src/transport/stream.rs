@@ -6,7 +6,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -18,6 +18,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::credentials::Credentials;
 use super::foreign::Foreign;
+use super::tcp;
 
 /// A connected socket, or any other stream of bytes.
 ///
@@ -71,6 +72,19 @@ impl Stream {
     /// Who is at the other end; `None` where the kernel does not tell, as on TCP.
     pub(crate) fn credentials(&self) -> Option<Credentials> {
         self.credentials
+    }
+
+    /// Whether the peer can be gone without anybody telling.
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.socket, Socket::Tcp(_))
+    }
+
+    /// Has the kernel ask a peer on TCP that has said nothing for so long whether it is there.
+    pub(crate) fn keep_alive(&self, every: Duration) -> io::Result<()> {
+        match &self.socket {
+            Socket::Tcp(socket) => tcp::keep_alive(socket, every),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the peer has neither sent anything that was not read, nor left, nor is broken.
@@ -295,6 +309,26 @@ mod tests {
         assert!(stream.is_quiet());
         drop(peer);
         assert!(!stream.is_quiet());
+    }
+
+    #[tokio::test]
+    async fn the_kernel_asks_a_silent_peer_on_tcp() {
+        use rustix::net::sockopt::{socket_keepalive, tcp_keepcnt, tcp_keepidle, tcp_keepintvl};
+
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Stream::tcp(socket).unwrap();
+        let every = Duration::from_secs(30);
+        stream.keep_alive(Duration::MAX).unwrap();
+        let Socket::Tcp(socket) = &stream.socket else { panic!("{stream:?}") };
+        assert!(stream.is_tcp() && !socket_keepalive(socket).unwrap());
+        stream.keep_alive(every).unwrap();
+        assert!(socket_keepalive(socket).unwrap());
+        assert_eq!((tcp_keepidle(socket).unwrap(), tcp_keepintvl(socket).unwrap()), (every, every));
+        assert_eq!(tcp_keepcnt(socket).unwrap(), 2);
+        let (unix, _peer) = pair();
+        unix.keep_alive(every).unwrap();
+        assert!(!unix.is_tcp());
     }
 
     #[tokio::test]

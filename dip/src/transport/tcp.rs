@@ -2,7 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::time::Duration;
 
+use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::address::Address;
@@ -48,6 +51,20 @@ fn on_loopback(mut found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Unusable> 
         Some(address) => Err(Unusable::NotLoopback(address.ip())),
         None => Ok(found),
     }
+}
+
+/// Has the kernel ask a peer that has said nothing for so long whether it is there, twice.
+pub(super) fn keep_alive(socket: impl AsFd, every: Duration) -> io::Result<()> {
+    /// The kernel counts no further.
+    const LONGEST: Duration = Duration::from_secs(32_767);
+    if every > LONGEST {
+        return Ok(());
+    }
+    let (socket, every) = (socket.as_fd(), every.max(Duration::from_secs(1)));
+    sockopt::set_tcp_keepidle(socket, every)?;
+    sockopt::set_tcp_keepintvl(socket, every)?;
+    sockopt::set_tcp_keepcnt(socket, 2)?;
+    Ok(sockopt::set_socket_keepalive(socket, true)?)
 }
 
 /// How many free ports are tried until one is free on all addresses.

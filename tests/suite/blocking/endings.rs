@@ -107,7 +107,51 @@ fn without_a_server_a_message_is_certainly_not_sent() {
         let CallError::NotSent(Reason::Connect(error)) = error else { panic!("{error:?}") };
         assert!(matches!(error, ConnectError::NoServer { .. }), "{error}");
     }
-    assert!(matches!(client.flush(), Err(Error::ConnectionLost)));
+    client.flush().unwrap();
+    client.close().unwrap();
+}
+
+#[test]
+fn flush_and_close_tell_of_one_way_messages_that_may_be_lost() {
+    let note = || Note { to: "lost".into(), text: String::new() };
+    for again in [false, true] {
+        let (place, served, mut client) = served();
+        client.notify(&note()).unwrap();
+        drop(served);
+        let _again = again.then(|| place.serve());
+        if again {
+            assert_eq!(client.call(&Add { a: 1, b: 2 }).unwrap(), 3, "by another connection");
+        }
+        assert!(matches!(client.flush(), Err(Error::ConnectionLost)));
+        client.flush().unwrap();
+
+        let (_place, served, mut client) = self::served();
+        client.notify(&note()).unwrap();
+        drop(served);
+        assert!(matches!(client.close(), Err(Error::ConnectionLost)));
+    }
+}
+
+#[test]
+fn a_connection_that_is_lost_when_all_was_confirmed_is_no_error() {
+    let (_place, served, mut client) = served();
+    client.notify(&Note { to: "confirmed".into(), text: String::new() }).unwrap();
+    client.flush().unwrap();
+    assert_eq!(client.call(&Add { a: 1, b: 2 }).unwrap(), 3);
+    drop(served);
+    client.flush().unwrap();
+    client.close().unwrap();
+}
+
+#[test]
+fn a_one_way_message_that_is_sent_again_leaves_no_doubt() {
+    let (place, served, mut client) = served();
+    client.call(&Add { a: 1, b: 2 }).unwrap();
+    drop(served);
+    let _again = place.serve();
+    client.notify(&Note { to: "again".into(), text: String::new() }).unwrap();
+    client.close().unwrap();
+    assert_eq!(notes_to("again").len(), 1);
 }
 
 #[test]
@@ -118,6 +162,29 @@ fn a_missing_server_and_a_bad_address_are_errors_of_connect() {
     assert!(matches!(Client::connect("tcp:").unwrap_err(), Error::Address(_)));
     let error = Client::connect("mem:blocking").unwrap_err();
     assert!(matches!(error, Error::Connect(ConnectError::NeedsRuntime { .. })), "{error}");
+}
+
+#[test]
+fn a_client_over_a_socket_that_has_ended_is_not_told_to_try_again() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    let server = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let theirs = tokio::net::UnixStream::from_std(theirs).unwrap();
+            let router = dip::Router::group("blocking");
+            let serving = dip::Connection::over(theirs, router).run();
+            _ = tokio::time::timeout(200 * MS, serving).await;
+        });
+    });
+    let mut client = Client::over(ours).connect().unwrap();
+    assert_eq!(client.call(&Add { a: 1, b: 2 }).unwrap(), 3);
+    server.join().unwrap();
+    for _ in 0..2 {
+        let error = client.call(&Add { a: 1, b: 2 }).unwrap_err();
+        assert!(matches!(error, CallError::NotSent(Reason::Gone)), "{error:?}");
+        assert!(!error.is_retryable() && !error.may_have_run());
+    }
 }
 
 #[test]

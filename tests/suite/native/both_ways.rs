@@ -199,8 +199,8 @@ async fn a_server_finds_its_peers_and_calls_them() {
     client.close().await.unwrap();
     until(|| both.server.peers().is_empty()).await;
     let error = in_time(peer.call(&Down(0))).await.unwrap_err();
-    let reason = matches!(error, CallError::NotSent(Reason::Disconnected | Reason::ShuttingDown));
-    assert!(reason, "{error:?}");
+    assert!(matches!(error, CallError::NotSent(Reason::Gone)), "{error:?}");
+    assert!(!error.is_retryable(), "no other connection has this peer at its end");
     assert!(both.server.peer(peer.id()).is_none());
 }
 

@@ -1,13 +1,13 @@
 //! Peers that do not keep to the rules of the wire, and what becomes of the others.
 
-use dip::{CallError, Client, CloseReason, Limits, Protocol, Wire};
+use dip::{Address, CallError, Client, CloseReason, Limits, Protocol, Router, Server, Wire};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::UnixStream;
+use tokio::net::{TcpStream, UnixStream};
 
 use super::raw::{ERROR, GOAWAY, NOTIFY, PING, PONG, REPLY, REQUEST, Raw, frame, hello, preface};
 use super::support::{
-    Add, Bounce, Bounced, Echo, Left, Line, Note, Served, Unheard, Wait, in_time, ms, served,
-    served_with, until,
+    Add, Bounce, Bounced, Echo, Gate, Left, Line, Log, Note, Served, Unheard, Wait, in_time, ms,
+    served, served_with, until,
 };
 
 /// The server closes this connection for that reason, and serves the others on.
@@ -144,6 +144,21 @@ async fn a_preface_that_is_none_is_refused_with_a_reason() {
         }
     }
     assert_eq!(in_time(served.client.call(&Add { a: 1, b: 2 })).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_refusal_arrives_although_more_was_sent_behind_the_preface() {
+    let server = Server::builder("tcp:localhost:0").router(Router::group("native"));
+    let server = server.state(Log::default()).state(Gate::closed()).insecure_no_auth(true);
+    let bound = server.bind().await.unwrap();
+    let Address::Tcp { port, .. } = *bound.local_addr() else { panic!("{}", bound.local_addr()) };
+    tokio::spawn(bound.run());
+    let mut stream = in_time(TcpStream::connect(("127.0.0.1", port))).await.unwrap();
+    let refused = [&preface(5, b"dip\0\x09\x09\0\0")[..], &[b'x'; 64 << 10]].concat();
+    stream.write_all(&refused).await.unwrap();
+    let mut answer = Vec::new();
+    in_time(stream.read_to_end(&mut answer)).await.unwrap();
+    assert_eq!((answer[0], answer[10]), (6, 1), "no common version");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::support::in_time;
@@ -11,12 +11,13 @@ pub(crate) const REQUEST: u8 = 1;
 pub(crate) const REPLY: u8 = 2;
 pub(crate) const ERROR: u8 = 3;
 pub(crate) const NOTIFY: u8 = 4;
+pub(crate) const CREDIT: u8 = 7;
 pub(crate) const PING: u8 = 10;
 pub(crate) const PONG: u8 = 11;
 pub(crate) const GOAWAY: u8 = 12;
 
 /// A connection whose handshake is done.
-pub(crate) struct Raw(pub(crate) UnixStream);
+pub(crate) struct Raw<S = UnixStream>(pub(crate) S);
 
 /// A frame that came.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +36,14 @@ impl Raw {
 
     /// Says this HELLO, and takes the WELCOME.
     pub(crate) async fn connect_as(path: &Path, hello: &[u8]) -> Self {
-        let mut raw = Self(in_time(UnixStream::connect(path)).await.unwrap());
+        Self::greet(in_time(UnixStream::connect(path)).await.unwrap(), hello).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    /// Says this HELLO over a stream, and takes the WELCOME.
+    pub(crate) async fn greet(stream: S, hello: &[u8]) -> Self {
+        let mut raw = Self(stream);
         raw.write(hello).await;
         let mut head = [0; 5];
         in_time(raw.0.read_exact(&mut head)).await.unwrap();

@@ -8,7 +8,7 @@ use dip::codec::PicklePolicy;
 use dip::{CallError, CloseReason, Limits, Reason, Router, State, handler};
 
 use super::support::*;
-use crate::native::raw::{NOTIFY, REQUEST, Raw, frame as native_frame};
+use crate::native::raw::{NOTIFY, PING, REQUEST, Raw, frame as native_frame};
 
 #[handler]
 async fn gated(_: Note, State(gate): State<Gate>) {
@@ -45,6 +45,7 @@ fn test_of(limit: &str) -> Test {
         "queued_messages" => Box::pin(queued_messages()),
         "handler_cap" => Box::pin(handler_cap()),
         "write" => Box::pin(write()),
+        "ping" => Box::pin(ping()),
         "drain" => Box::pin(drain()),
         "pickle" => Box::pin(pickles()),
         other => panic!("the limit `{other}` has no test"),
@@ -63,7 +64,8 @@ async fn every_limit_fires() {
 #[tokio::test]
 async fn the_longest_times_are_no_limits() {
     let never = std::time::Duration::MAX;
-    let limits = Limits::default().handshake(never).frame(never).handler_cap(never).write(never);
+    let limits =
+        Limits::default().handshake(never).frame(never).handler_cap(never).write(never).ping(never);
     let limits = limits.drain(never).progress(0).queued_messages(usize::MAX);
     let limits = limits.running_handlers(usize::MAX).blocking_handlers(usize::MAX);
     let limits = limits.connections(usize::MAX).memory(usize::MAX);
@@ -279,6 +281,17 @@ async fn write() {
     let frames = frame(b'O', b"\xff").repeat(100);
     while tokio::io::AsyncWriteExt::write_all(&mut client.0, &frames).await.is_ok() {}
     closed(&running, CloseReason::SlowConsumer, 1).await;
+}
+
+/// See `native::silence` for whom it does not close.
+async fn ping() {
+    let (server, address) = crate::native::silence::asking().await;
+    let mut silent = crate::native::silence::connect(&address).await;
+    for _ in 0..2 {
+        silent.next_of(PING).await;
+    }
+    silent.rest().await;
+    until(|| server.stats().closed(CloseReason::Silent) == 1).await;
 }
 
 async fn drain() {

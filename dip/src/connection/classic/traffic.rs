@@ -1,21 +1,18 @@
 //! What goes in and out over the stream of a connection.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::{Pin, pin};
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::task::coop;
 
 use super::{Connection, Input, Known, MAX_OUTPUT};
+use crate::connection::parting::{LINGER, hang_up};
 use crate::service::CloseReason;
 use crate::session::classic::{LATE, QUIET};
-
-/// How long a peer may take to read the last word before the connection is closed.
-const LINGER: Duration = Duration::from_secs(1);
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn poll_write(&mut self, cx: &mut task::Context<'_>) -> Poll<()> {
@@ -111,19 +108,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         _ = tokio::time::timeout(QUIET, look).await;
     }
 
-    /// Closes in a way that lets the last reply arrive: bytes that nobody reads would reset the
-    /// connection and take the reply with them.
+    /// Closes in a way that lets the last reply arrive.
     pub(super) async fn linger(&mut self, reason: CloseReason) {
         let unread = !matches!(reason, CloseReason::PeerClosed | CloseReason::Lost);
         if self.unwritable || !unread {
             return;
         }
-        let mut scratch = [0; 1024];
-        let drain = async {
-            poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await?;
-            while self.stream.read(&mut scratch).await? > 0 {}
-            io::Result::Ok(())
-        };
-        _ = tokio::time::timeout(LINGER, drain).await;
+        _ = tokio::time::timeout(LINGER, hang_up(&mut self.stream)).await;
     }
 }

@@ -2,24 +2,18 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::task::Poll;
-use std::time::{Duration, Instant};
-
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use std::time::Instant;
 
 use super::Connection;
 use super::admission::Admitting;
 use super::traffic::SLICES;
+use crate::connection::parting::{LINGER, hang_up};
 use crate::reply::Code;
 use crate::service::CloseReason;
 
-/// How long the peer may take to read the last words before the connection is closed.
-const LINGER: Duration = Duration::from_secs(1);
-
 impl Connection {
-    /// Says goodbye, and closes in a way that lets it arrive: bytes that nobody reads would reset the
-    /// connection and take it with them.
+    /// Says goodbye, and closes in a way that lets it arrive.
     pub(super) async fn finish(&mut self, reason: CloseReason) {
         if reason.is_of_writing() || self.unwritable.is_some() {
             return;
@@ -41,10 +35,7 @@ impl Connection {
                 Poll::Ready(())
             })
             .await;
-            poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await?;
-            let mut scratch = [0; 1024];
-            while self.stream.read(&mut scratch).await? > 0 {}
-            io::Result::Ok(())
+            hang_up(&mut self.stream).await
         };
         _ = tokio::time::timeout(LINGER, drain).await;
     }

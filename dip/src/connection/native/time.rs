@@ -6,6 +6,7 @@ use super::Connection;
 use crate::limits::{self, Limits};
 use crate::link::{Ending, State};
 use crate::service::CloseReason;
+use crate::session::native::Overdue;
 
 /// A frame may be slow for so long.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -70,9 +71,17 @@ impl Connection {
         let body = self.input.unfinished_since();
         let stuck = body.is_some_and(|since| now >= limits::end(since, limits.frame));
         let late = self.pace.overdue(limits, now).or(stuck.then_some(CloseReason::FrameTimeout));
-        self.serving.link.lock().session.timed_out(now);
-        if slow {
+        let mut state = self.serving.link.lock();
+        if std::mem::take(&mut self.heard) {
+            state.session.heard();
+        }
+        let overdue = state.session.timed_out(now);
+        drop(state);
+        if slow || overdue == Some(Overdue::Credit) {
             self.close(CloseReason::SlowConsumer);
+        }
+        if overdue == Some(Overdue::Silence) {
+            self.close(CloseReason::Silent);
         }
         if deaf {
             self.close(CloseReason::Lost);

@@ -27,6 +27,7 @@ impl Connection {
                 Poll::Pending => {}
                 Poll::Ready(Ok(bytes)) if bytes > 0 => {
                     self.pace.received(bytes);
+                    self.heard = true;
                     read = true;
                 }
                 // A connection that the peer has reset has ended, too.

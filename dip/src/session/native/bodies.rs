@@ -2,6 +2,7 @@
 //! the output full.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -20,6 +21,8 @@ pub(super) struct Bodies {
     waiting: VecDeque<Outbound>,
     /// A piece of each in turn.
     going: VecDeque<Outbound>,
+    /// Since when the peer has owed credit to the one that waits first.
+    owed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -46,7 +49,7 @@ impl Bodies {
         // No limit that a peer may state is below that of a short body.
         let piece = theirs.max_piece.clamp(SHORT_BODY as u32, LONGEST_PIECE) as usize;
         let window = theirs.body_window.min(MOST_CREDIT);
-        Self { window, piece, waiting: VecDeque::new(), going: VecDeque::new() }
+        Self { window, piece, waiting: VecDeque::new(), going: VecDeque::new(), owed: None }
     }
 
     pub(super) fn push(&mut self, body: Outbound) {
@@ -91,6 +94,26 @@ impl Bodies {
         bodies.filter_map(ticket).collect()
     }
 
+    /// Whether a long body waits for credit although none is on its way: the peer has all that it was
+    /// sent, and gives nothing back.
+    pub(super) fn are_owed_credit(&self) -> bool {
+        let is_long = |body: &Outbound| body.body.len() > SHORT_BODY;
+        let waits = self.waiting.front().is_some_and(|body| body.body.len() as u64 > self.window);
+        waits && !self.going.iter().any(is_long)
+    }
+
+    /// The peer gave credit.
+    pub(super) fn credited(&mut self, amount: u64) {
+        self.window += amount;
+        self.owed = None;
+    }
+
+    /// Since when a reply has waited for credit that the peer owes. Other messages have deadlines.
+    pub(super) fn reply_owed_since(&self) -> Option<Instant> {
+        let first = self.waiting.front()?;
+        self.owed.filter(|_| matches!(first.owner, Owner::Request(_)))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.going.is_empty()
     }
@@ -98,12 +121,24 @@ impl Bodies {
     pub(super) fn clear(&mut self) {
         self.waiting.clear();
         self.going.clear();
+        self.owed = None;
     }
 }
 
 impl Session {
     /// Fills the output with pieces while it is shorter than one: a small frame waits behind no more.
     pub(super) fn write_bodies(&mut self) {
+        // Whoever asks for more has written what it had, unless that is still here.
+        let was_owed = self.bodies.are_owed_credit() && !self.output.has_pieces();
+        self.write_pieces();
+        if !self.bodies.are_owed_credit() {
+            self.bodies.owed = None;
+        } else if was_owed {
+            self.bodies.owed.get_or_insert(self.now);
+        }
+    }
+
+    fn write_pieces(&mut self) {
         loop {
             self.charge_bodies();
             if self.output.len() >= self.bodies.piece {
@@ -173,6 +208,7 @@ impl Session {
                         if body.id != 0 {
                             self.ids.free(body.id);
                         }
+                        self.sent_notice(ticket);
                         self.settle(ticket, Outcome::Sent);
                         self.end(ticket);
                     }

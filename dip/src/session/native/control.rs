@@ -56,7 +56,7 @@ impl Session {
                 return Err(Violation::OutOfPlace("credit of the connection to a call"));
             }
             CreditKind::Notify => self.notify_credit += u64::from(credit.amount),
-            CreditKind::Body => self.bodies.window += u64::from(credit.amount),
+            CreditKind::Body => self.bodies.credited(credit.amount.into()),
         }
         if self.notify_credit > MOST_CREDIT || self.bodies.window > MOST_CREDIT {
             return Err(Violation::TooMany("more credit than there can be"));

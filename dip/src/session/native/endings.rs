@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::bodies::Owner;
+use super::flush::Doubt;
 use super::operations::{Claim, Kind as What, Stage};
 use super::{Outcome, Refused, Session, Ticket, Violation};
 use crate::wire::native::{Header, Kind, Metadata};
@@ -23,7 +24,13 @@ impl Session {
     pub(crate) fn abandon(&mut self, ticket: Ticket, now: Instant) {
         self.at(now);
         if let Some(operation) = self.operations.of(ticket) {
-            operation.claim = Claim::Given;
+            let number = operation.number;
+            let claim = std::mem::replace(&mut operation.claim, Claim::Given);
+            if operation.kind == What::Flush
+                && matches!(claim, Claim::There(Outcome::Lost { sent: true }))
+            {
+                self.untold(number);
+            }
             self.withdraw(ticket);
             self.operations.sweep(ticket);
             self.start_queued();
@@ -50,14 +57,33 @@ impl Session {
 
     /// The connection ended.
     pub(super) fn lose_operations(&mut self) {
-        let all: Vec<_> = self.operations.iter().map(|(ticket, _)| ticket).collect();
-        for ticket in all {
+        let all = self.operations.iter().map(|(ticket, operation)| (operation.number, ticket));
+        let mut all: Vec<_> = all.collect();
+        all.sort_unstable_by_key(|(number, _)| *number);
+        let doubt = self.doubt();
+        let (mut waiting, mut told) = (false, false);
+        for (number, ticket) in all {
             let Some(operation) = self.operations.of(ticket) else { continue };
+            if operation.kind == What::Flush {
+                let in_doubt = doubt.is_before(number);
+                told |= in_doubt && matches!(operation.claim, Claim::Waiting);
+                // One behind a message that fails knows no better than that.
+                let lost = in_doubt || waiting;
+                let outcome =
+                    if lost { Outcome::Lost { sent: in_doubt } } else { Outcome::Flushed };
+                self.settle(ticket, outcome);
+                self.end(ticket);
+                continue;
+            }
+            waiting |= matches!(operation.claim, Claim::Waiting);
             // A peer that had its last word has answered all that it had begun with; one that only
             // takes no more may have been killed before it could.
             let sent = matches!(operation.stage, Stage::Sent { .. }) && !self.last_word;
             self.settle(ticket, Outcome::Lost { sent });
             self.end(ticket);
+        }
+        if told {
+            self.reset_doubt(Doubt::default());
         }
     }
 

@@ -77,6 +77,7 @@ impl Session {
                     &body,
                 );
                 self.written(ticket);
+                self.sent_notice(ticket);
                 self.settle(ticket, Outcome::Sent);
                 self.end(ticket);
             }
@@ -98,8 +99,17 @@ impl Session {
             let metadata = Metadata { deadline, trace: out.trace, ..Metadata::default() };
             let header = Header { mtype: out.mtype, ..Header::new(Kind::Notify, 0) };
             self.write_message(header, &metadata, &out.body);
+            let number = self.take_number();
+            self.flushes.sent_notice(number);
         }
         now
+    }
+
+    /// The last byte of a one-way message is in the output.
+    pub(super) fn sent_notice(&mut self, ticket: Ticket) {
+        if let Some(operation) = self.operations.peek(ticket) {
+            self.flushes.sent_notice(operation.number);
+        }
     }
 
     /// Takes the credit of a one-way message back, of which nothing went out.

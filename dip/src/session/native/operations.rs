@@ -134,13 +134,13 @@ impl Operations {
         })
     }
 
-    /// Whether there is none that is still under way.
     /// Whether all have their outcomes, or nobody wants them.
     pub(super) fn are_settled(&self) -> bool {
         self.free.len() == self.slots.len()
             || self.iter().all(|(_, operation)| !matches!(operation.claim, Claim::Waiting))
     }
 
+    /// Whether there is none that is still under way.
     pub(super) fn is_idle(&self) -> bool {
         self.free.len() == self.slots.len()
             || self.iter().all(|(_, operation)| matches!(operation.stage, Stage::Over))

@@ -36,6 +36,11 @@ impl Output {
         self.len == 0
     }
 
+    /// Whether there are pieces of long bodies in it.
+    pub(super) fn has_pieces(&self) -> bool {
+        !self.pieces.is_empty()
+    }
+
     /// Bytes to write.
     pub(crate) fn len(&self) -> usize {
         self.len

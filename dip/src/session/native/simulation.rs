@@ -7,6 +7,7 @@ mod judgement;
 mod peer;
 
 use std::io::IoSlice;
+use std::time::Duration;
 
 use self::peer::Peer;
 use super::*;
@@ -132,7 +133,7 @@ impl World {
         let now = self.now();
         for peer in &mut self.peers {
             if self.random.one_in(3) || peer.session.next_timeout().is_some_and(|at| at <= now) {
-                peer.session.timed_out(now);
+                assert_eq!(peer.session.timed_out(now), None);
                 assert!(peer.session.next_timeout().is_none_or(|at| at > now));
             }
         }

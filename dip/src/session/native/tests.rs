@@ -6,10 +6,12 @@ mod deadlines;
 mod flushes;
 mod goodbyes;
 mod hostile;
+mod keepalive;
 mod nesting;
 mod notices;
 
 use std::io::IoSlice;
+use std::time::Duration;
 
 use bytes::BufMut;
 
@@ -18,6 +20,9 @@ use crate::wire::native::{Credit, CreditKind, Failure, HEADER};
 
 /// The type that nobody knows.
 const UNKNOWN: u32 = 0x3f;
+
+const TIMES: Times =
+    Times { cap: Duration::from_secs(45), credit: Duration::from_secs(10), ping: None };
 
 /// Takes all types but one, and has so much memory.
 struct House {
@@ -67,7 +72,7 @@ struct End {
 
 impl End {
     fn new(side: Side, ours: Terms, theirs: Terms, now: Instant) -> Self {
-        let session = Session::new(side, ours, theirs, Duration::from_secs(45), now);
+        let session = Session::new(side, ours, theirs, TIMES, now);
         Self { session, input: Input::new(), house: House::default(), got: VecDeque::new(), now }
     }
 
@@ -223,7 +228,7 @@ impl Pair {
     fn pass(&mut self, ms: u64) {
         for end in [&mut self.client, &mut self.server] {
             end.now += Duration::from_millis(ms);
-            end.session.timed_out(end.now);
+            assert_eq!(end.session.timed_out(end.now), None);
         }
     }
 

@@ -88,8 +88,9 @@ impl Peer {
         now: Instant,
     ) -> Self {
         let cap = if random.one_in(3) { Duration::from_millis(300) } else { Duration::MAX };
+        let times = Times { cap, credit: Duration::from_secs(10), ping: None };
         Self {
-            session: Session::new(side, ours, theirs, cap, now),
+            session: Session::new(side, ours, theirs, times, now),
             writing: Output::default(),
             input: Input::new(),
             house: House { memory: MEMORY },

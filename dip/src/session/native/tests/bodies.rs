@@ -291,3 +291,95 @@ fn a_peer_over_the_window_or_the_piece_is_cut_off() {
     let reply = Frame::new(Kind::Reply, 1, &[0; 100]).of(100_001);
     assert!(matches!(client.get(&reply), Err(Violation::TooMany(_))), "over its limit");
 }
+
+/// A server that owes two long replies to a client with room for one, and how it goes on by hand.
+fn owing() -> Pair {
+    let small = window(100_000);
+    let mut pair = Pair::with(small, Terms::default());
+    pair.client.call(b"");
+    pair.client.call(b"");
+    pair.settle();
+    for _ in 0..2 {
+        let (key, _) = pair.server.request();
+        pair.server.reply(key, &long(80_000));
+    }
+    pair
+}
+
+fn wait(end: &mut End, ms: u64) -> Option<Overdue> {
+    end.now += Duration::from_millis(ms);
+    end.session.timed_out(end.now)
+}
+
+fn credit(amount: u32) -> Frame {
+    Frame::new(Kind::Credit, 0, &Credit { kind: CreditKind::Body, amount }.encode())
+}
+
+#[test]
+fn a_peer_that_gives_no_credit_for_a_reply_is_overdue() {
+    let Pair { mut server, .. } = owing();
+    let begun = server.now;
+    server.written();
+    assert_eq!(server.session.next_timeout(), Some(begun + TIMES.credit));
+    assert_eq!(wait(&mut server, 9_999), None);
+    assert!(server.session.output().is_empty(), "it is asked in vain");
+    assert_eq!(wait(&mut server, 1), Some(Overdue::Credit));
+    server.session.lost();
+    assert_eq!(server.session.next_timeout(), None);
+}
+
+#[test]
+fn a_peer_that_keeps_calling_owes_credit_all_the_same() {
+    let Pair { mut server, .. } = owing();
+    server.written();
+    for id in (5..).step_by(2).take(9) {
+        assert_eq!(wait(&mut server, 1_000), None);
+        server.get(&Frame::request(id, b"")).unwrap();
+        let (key, _) = server.request();
+        server.reply(key, b"small");
+        server.written();
+    }
+    assert_eq!(wait(&mut server, 1_000), Some(Overdue::Credit));
+}
+
+#[test]
+fn any_credit_is_progress() {
+    let Pair { mut server, .. } = owing();
+    server.written();
+    for _ in 0..5 {
+        assert_eq!(wait(&mut server, 9_000), None);
+        server.get(&credit(10_000)).unwrap();
+        server.written();
+    }
+    assert_eq!(wait(&mut server, 9_000), None);
+    server.get(&credit(30_000)).unwrap();
+    assert_eq!(kinds(&server.frames()), [Kind::Reply]);
+    assert_eq!(wait(&mut server, 60_000), None, "nothing waits any more");
+}
+
+#[test]
+fn a_peer_that_is_slow_to_take_a_body_does_not_owe_credit_for_it() {
+    let Pair { mut server, .. } = owing();
+    // Written in part: it is about the stream and not about credit.
+    for _ in 0..8 {
+        assert_eq!(wait(&mut server, 9_000), None);
+        server.session.output().advance(10_000);
+    }
+    assert_eq!(wait(&mut server, 9_000), None);
+    server.written();
+    assert_eq!(wait(&mut server, 9_999), None);
+    assert_eq!(wait(&mut server, 1), Some(Overdue::Credit));
+}
+
+#[test]
+fn a_call_that_waits_for_credit_ends_by_its_own_deadline() {
+    let mut pair = Pair::with(Terms::default(), window(100_000));
+    pair.client.call(&long(80_000));
+    let deadline = Some(pair.client.now + Duration::from_secs(60));
+    let body = long(80_000);
+    let late = pair.client.session.call(Outgoing { deadline, ..message(&body) }, pair.client.now);
+    pair.client.written();
+    assert_eq!(wait(&mut pair.client, 59_999), None);
+    assert_eq!(wait(&mut pair.client, 1), None);
+    assert_eq!(pair.client.outcome(late), Some(Outcome::Late { sent: false }));
+}

@@ -117,3 +117,81 @@ fn a_pong_to_no_ping_ends_the_connection() {
     let result = server.get(&Frame::new(Kind::Pong, 0, &[0; 8])).map(drop);
     assert!(matches!(result, Err(Violation::OutOfPlace(_))));
 }
+
+#[test]
+fn a_loss_is_told_once_of_one_way_messages_that_were_not_confirmed() {
+    let lost = Some(Outcome::Lost { sent: true });
+    for body in [&b"short"[..], &long(100_000)] {
+        let mut pair = Pair::new();
+        let ticket = pair.client.notify(body);
+        pair.settle();
+        assert_eq!(pair.client.outcome(ticket), Some(Outcome::Sent));
+        pair.client.session.lost();
+        let tickets = [flush(&mut pair.client), flush(&mut pair.client)];
+        let told = tickets.map(|ticket| pair.client.outcome(ticket));
+        assert_eq!(told, [lost.clone(), Some(Outcome::Flushed)]);
+    }
+    let mut pair = Pair::new();
+    pair.client.notify(b"");
+    let tickets = [flush(&mut pair.client), flush(&mut pair.client)];
+    pair.client.written();
+    pair.client.session.lost();
+    let after = flush(&mut pair.client);
+    let told = tickets.map(|ticket| pair.client.outcome(ticket));
+    assert_eq!(told, [lost.clone(), lost], "both waited for the same message");
+    assert_eq!(pair.client.outcome(after), Some(Outcome::Flushed));
+}
+
+#[test]
+fn a_loss_that_was_told_to_nobody_is_told_to_the_next() {
+    let mut pair = Pair::new();
+    pair.client.notify(b"");
+    let dropped = flush(&mut pair.client);
+    pair.client.session.lost();
+    pair.client.abandon(dropped);
+    let next = flush(&mut pair.client);
+    assert_eq!(pair.client.outcome(next), Some(Outcome::Lost { sent: true }));
+}
+
+#[test]
+fn a_pong_takes_the_doubt_about_what_was_before_it() {
+    let mut pair = Pair::new();
+    pair.client.notify(b"before");
+    flush(&mut pair.client);
+    pair.settle();
+    assert!(!pair.client.session.doubt().exists());
+    pair.client.call(b"answered");
+    pair.settle();
+    let (key, _) = {
+        pair.server.notice();
+        pair.server.request()
+    };
+    pair.server.reply(key, b"");
+    pair.settle();
+    let under_way = flush(&mut pair.client);
+    pair.client.written();
+    pair.client.session.lost();
+    assert_eq!(pair.client.outcome(under_way), Some(Outcome::Flushed), "nothing was in doubt");
+    let mut pair = Pair::new();
+    flush(&mut pair.client);
+    pair.client.notify(b"before the ping, behind the flush");
+    pair.settle();
+    pair.client.notify(b"behind");
+    assert!(pair.client.session.doubt().exists());
+}
+
+#[test]
+fn what_was_never_sent_leaves_no_doubt() {
+    let few = Terms { notify_window: 1, ..Terms::default() };
+    let mut pair = Pair::with(Terms::default(), few);
+    pair.client.notify(b"");
+    flush(&mut pair.client);
+    pair.settle();
+    let queued = pair.client.notify(b"without credit");
+    let begun = flush(&mut pair.client);
+    pair.client.session.lost();
+    assert_eq!(pair.client.outcome(queued), Some(Outcome::Lost { sent: false }));
+    assert_eq!(pair.client.outcome(begun), Some(Outcome::Lost { sent: false }));
+    let after = flush(&mut pair.client);
+    assert_eq!(pair.client.outcome(after), Some(Outcome::Flushed));
+}
