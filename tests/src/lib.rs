@@ -4,10 +4,12 @@
 
 pub mod holding;
 pub mod leaving;
+pub mod nesting;
 pub mod process;
 pub mod python;
 pub mod recording;
 pub mod serving;
 pub mod step;
 pub mod storm;
+pub mod valve;
 pub mod versions;

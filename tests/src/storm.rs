@@ -115,7 +115,8 @@ pub enum End {
 }
 
 impl End {
-    fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
+    /// Calls it.
+    pub fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
         match self {
             Self::Client(client) => client.call(message),
             Self::Peer(peer) => peer.call(message),

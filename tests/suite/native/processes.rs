@@ -1,6 +1,7 @@
 //! The native wire between real processes.
 
 mod leaving;
+mod nesting;
 mod python;
 mod stdio;
 mod stopping;
