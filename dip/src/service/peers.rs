@@ -32,7 +32,7 @@ struct Client {
     pid: Option<NonZeroU32>,
 }
 
-/// A client whose last connection has closed.
+/// A client that has no connection any more: the last one has closed, or claims another id now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientGone {
@@ -63,11 +63,13 @@ impl Peers {
         }
     }
 
-    /// A peer claims another id.
+    /// A peer claims an id, maybe instead of another one.
     pub(crate) fn rename(&self, peer: &Peer) {
         let mut state = self.lock();
-        state.take(peer.id());
-        state.put(peer.clone());
+        let before = state.put(peer.clone());
+        let gone = before.and_then(|before| state.forget(&before));
+        drop(state);
+        self.tell_gone(gone);
     }
 
     /// A connection has closed.
@@ -76,6 +78,10 @@ impl Peers {
         if let Some(hook) = &self.hooks.disconnect {
             _ = guarded(|| hook(peer, reason), "on_disconnect");
         }
+        self.tell_gone(gone);
+    }
+
+    fn tell_gone(&self, gone: Option<Client>) {
         if let (Some(hook), Some(Client { id, pid })) = (&self.hooks.client_gone, gone) {
             _ = guarded(|| hook(ClientGone { id, pid }), "on_client_gone");
         }
@@ -97,24 +103,30 @@ impl Peers {
 }
 
 impl State {
-    fn put(&mut self, peer: Peer) {
+    /// Adds a peer, or takes it for what it was before.
+    fn put(&mut self, peer: Peer) -> Option<Peer> {
         if let Some(client) = Client::of(&peer) {
             *self.clients.entry(client).or_default() += 1;
         }
-        self.peers.insert(peer.id(), peer);
+        self.peers.insert(peer.id(), peer)
     }
 
     /// The peer, and its client if this was its last connection.
     fn take(&mut self, id: PeerId) -> Option<(Peer, Option<Client>)> {
         let peer = self.peers.remove(&id)?;
-        let gone = Client::of(&peer).filter(|client| {
+        let gone = self.forget(&peer);
+        Some((peer, gone))
+    }
+
+    /// Counts one connection less of this peer's client: the client, if it was the last one.
+    fn forget(&mut self, peer: &Peer) -> Option<Client> {
+        Client::of(peer).filter(|client| {
             let left = self.clients.get_mut(client).map_or(0, |count| {
                 *count -= 1;
                 *count
             });
             left == 0 && self.clients.remove(client).is_some()
-        });
-        Some((peer, gone))
+        })
     }
 }
 
