@@ -9,6 +9,7 @@ use std::io;
 use std::panic::Location;
 use std::path::PathBuf;
 
+use crate::reply::Code;
 use crate::transport::{AddressError, BindError, ConnectError};
 
 pub use call::CallError;
@@ -74,6 +75,15 @@ impl Error {
             Self::NotSent(reason) => reason.is_retryable(),
             Self::Deadline { sent } => !sent,
             Self::Rejected(remote) => remote.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// Whether the time of a message was over, as [`CallError::is_deadline`] says.
+    pub fn is_deadline(&self) -> bool {
+        match self {
+            Self::Deadline { .. } => true,
+            Self::Rejected(remote) => remote.code == Code::Deadline,
             _ => false,
         }
     }

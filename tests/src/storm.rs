@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dip::{Acknowledged, Call, CallError, Client, Code, Peer, Protocol, Reason, Rejection, Router};
+use dip::{Acknowledged, Call, CallError, Client, Peer, Protocol, Reason, Rejection, Router};
 use dip::{State, handler};
 use serde::{Deserialize, Serialize};
 
@@ -252,11 +252,8 @@ impl Caller {
             }
             3 => {
                 let late = end.call(&Sleep).timeout(SHORT);
-                // The peer's clock may be faster.
-                let right = |ended| match ended {
-                    Err(CallError::Rejected(remote)) => remote.code == Code::Deadline,
-                    other => matches!(other, Err(CallError::Deadline { .. })),
-                };
+                let right =
+                    |ended: Result<(), CallError<_>>| ended.is_err_and(|error| error.is_deadline());
                 self.ended(number, late, right).await
             }
             4 => {
@@ -313,10 +310,9 @@ fn outcome<T, E>(ended: &Result<T, CallError<E>>) -> &'static str {
     match ended {
         Ok(_) => "reply",
         Err(CallError::App(_)) => "app",
-        Err(CallError::Rejected(remote)) if remote.code == Code::Deadline => "deadline",
+        Err(error) if error.is_deadline() => "deadline",
         Err(CallError::Rejected(_)) => "rejected",
         Err(CallError::NotSent(_)) => "not sent",
-        Err(CallError::Deadline { .. }) => "deadline",
         Err(CallError::ConnectionLost) => "connection lost",
         Err(_) => "unknown",
     }
