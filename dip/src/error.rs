@@ -38,6 +38,8 @@ pub enum Error {
     PathTaken(PathBuf),
     /// The socket's file was removed while the server ran: new clients cannot reach it.
     PathRemoved(PathBuf),
+    /// The server stops: what was waited for does not happen any more.
+    ShuttingDown,
     /// The handler replied with the error its message declares.
     App(Box<dyn std::error::Error + Send + Sync>),
     /// The peer refused the message.
@@ -188,6 +190,7 @@ impl fmt::Display for Error {
                 "another server has taken over {}: new clients reach that one",
                 path.display()
             ),
+            Self::ShuttingDown => f.write_str("the server is shutting down"),
             Self::App(error) => error.fmt(f),
             Self::Rejected(remote) => remote.fmt(f),
             Self::NotSent(reason) => write!(f, "the message was not sent: {reason}"),

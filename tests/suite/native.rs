@@ -5,6 +5,7 @@ mod both_ways;
 mod calls;
 mod deadlines;
 mod endings;
+mod gathering;
 mod hostile;
 mod one_way;
 mod processes;

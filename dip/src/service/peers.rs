@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::CloseReason;
@@ -16,6 +17,8 @@ use crate::peer::{Peer, PeerId};
 pub(crate) struct Peers {
     state: Mutex<State>,
     hooks: Hooks,
+    /// Changes whenever a peer comes; whether none will come any more.
+    over: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -52,12 +55,13 @@ pub(crate) struct Hooks {
 
 impl Peers {
     pub(super) fn new(hooks: Hooks) -> Self {
-        Self { state: Mutex::default(), hooks }
+        Self { hooks, ..Self::default() }
     }
 
     /// A connection is ready for messages.
     pub(crate) fn join(&self, peer: &Peer) {
         self.lock().put(peer.clone());
+        self.over.send_modify(|_| ());
         if let Some(hook) = &self.hooks.connect {
             _ = guarded(|| hook(peer.clone()), "on_connect");
         }
@@ -90,6 +94,28 @@ impl Peers {
     /// All of them, in the order in which they came.
     pub(crate) fn all(&self) -> Vec<Peer> {
         self.lock().peers.values().cloned().collect()
+    }
+
+    /// All of them, once there are so many; `None` if there will not be.
+    pub(crate) async fn at_least(&self, count: usize) -> Option<Vec<Peer>> {
+        let mut news = self.over.subscribe();
+        loop {
+            // Before the look: who comes behind it is news.
+            let over = *news.borrow_and_update();
+            let all = self.all();
+            if all.len() >= count {
+                return Some(all);
+            }
+            if over {
+                return None;
+            }
+            news.changed().await.ok()?;
+        }
+    }
+
+    /// No peer will come any more.
+    pub(super) fn end(&self) {
+        self.over.send_replace(true);
     }
 
     pub(crate) fn find(&self, id: PeerId) -> Option<Peer> {
