@@ -129,6 +129,17 @@ impl Call {
     }
 }
 
+impl Call<Bytes> {
+    /// A message whose reply stays as it comes.
+    pub(crate) fn raw(route: Arc<dyn Route>, message: Result<Message, Reason>) -> Self {
+        Self {
+            state: State::Begun { route, message },
+            reply: Ok,
+            failure: |remote, _| CallError::Rejected(remote),
+        }
+    }
+}
+
 /// Reads the reply to a message of this type.
 pub(crate) fn reply_of<M: Protocol>(body: Bytes) -> Result<M::Reply, CallError<M::Error>> {
     let limits = DecodeLimits::for_body(body.len());
