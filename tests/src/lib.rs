@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
+pub mod death;
 pub mod holding;
 pub mod leaving;
 pub mod nesting;

@@ -10,6 +10,8 @@ use dip::{Acknowledged, Call, CallError, Client, Peer, Protocol, Reason, Rejecti
 use dip::{State, handler};
 use serde::{Deserialize, Serialize};
 
+use crate::death::Death;
+
 /// How long a call may take, unless it is meant to be late.
 const TIME: Duration = Duration::from_secs(2);
 
@@ -181,8 +183,8 @@ impl Tally {
 pub struct Report {
     /// Its own calls, and what was wrong anywhere.
     pub seen: Seen,
-    /// How long it took to learn of each death, ascending.
-    pub deaths: Vec<Duration>,
+    /// How long it took to learn of each death.
+    pub deaths: Vec<Death>,
     /// After the first quarter, without workers.
     pub before: Usage,
     /// At the end, without workers.

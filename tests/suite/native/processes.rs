@@ -1,5 +1,6 @@
 //! The native wire between real processes.
 
+mod dying;
 mod leaving;
 mod nesting;
 mod python;
