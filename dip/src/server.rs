@@ -74,10 +74,12 @@ impl Server {
     ///
     /// It waits as long as the server runs; `tokio::time::timeout` around it waits no longer than that.
     ///
-    /// ```
+    /// ```rust,standalone_crate
+    /// # use dip::{handler, Protocol}; use serde::{Serialize, Deserialize};
+    /// # #[derive(Serialize, Deserialize, Protocol)] #[mtype("note")] struct Note;
+    /// # #[handler] async fn note(_: Note) {}
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> dip::Result<()> {
-    /// # let bound = dip::Server::builder("mem:wait-for-peers").router(dip::Router::linked());
-    /// # let bound = bound.bind().await?;
+    /// # let bound = dip::Server::builder("mem:wait-for-peers").bind().await?;
     /// let server = bound.server();
     /// tokio::spawn(bound.run());
     /// let _workers = [
