@@ -134,12 +134,10 @@ async fn master() -> dip::Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("master.sock");
     let master = Master::default();
-    let (connected, mut connects) = unbounded_channel();
     let (gone, mut departures) = unbounded_channel();
     let bound = Server::builder(&path)
         .state(master.clone())
         // Hooks are told and go on: what takes time is done elsewhere.
-        .on_connect(move |worker| _ = connected.send(worker.client_id()))
         .on_client_gone(move |client| _ = gone.send(client.id))
         .bind()
         .await?;
@@ -152,11 +150,8 @@ async fn master() -> dip::Result<()> {
         let process = worker.kill_on_drop(true).spawn()?;
         locked(&master.processes).insert(Uuid::from_u128(number), process);
     }
-    for _ in 0..WORKERS {
-        connects.recv().await;
-    }
+    let mut idle: Vec<Peer> = server.wait_for_peers(WORKERS as usize).await?;
     // Who is there? The id is what each of them claims: here its number.
-    let mut idle: Vec<Peer> = server.peers();
     idle.sort_by_key(Peer::client_id);
     println!("{} workers are connected", idle.len());
     idle.reverse();

@@ -7,6 +7,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use dip_tests::death::Times;
 use dip_tests::process::run;
 use dip_tests::storm::Report;
 use tokio::process::Command;
@@ -17,7 +18,8 @@ const FLAT: u64 = 4 << 20;
 /// When the master must know of a death.
 const SOON: Duration = Duration::from_millis(100);
 
-/// The same on a machine that has too much else to do, for one death in twenty.
+/// The same for one death in twenty: a machine that has much else to do may stop the master between the
+/// two things that are compared.
 const LATER: Duration = Duration::from_secs(1);
 
 /// How long the storm takes: as long as `DIP_STORM_SECONDS` says.
@@ -42,18 +44,18 @@ async fn every_call_ends_while_workers_are_killed_and_the_master_stays_as_it_was
     }
     assert!(count("slow") * 20 < count("reply"), "{:?}", report.seen);
 
-    let deaths = &report.deaths;
-    let (nearly_all, all) = (deaths[deaths.len() * 19 / 20], deaths[deaths.len() - 1]);
-    assert!(nearly_all < SOON && all < LATER, "{deaths:?}");
+    // In all, which is what a user waits for, the usual death; without what the machine needs for any,
+    // each of them: see `Death`.
+    let (known, own) = (Times::known(&report.deaths), Times::own(&report.deaths));
+    let deaths =
+        format!("{} deaths, known after {known}; of that dip's own: {own}", report.deaths.len());
+    assert!(known.percent(50) <= SOON, "{deaths}");
+    assert!(own.percent(95) <= SOON && own.percent(100) <= LATER, "{deaths}");
 
     let (before, after) = (&report.before, &report.after);
     assert_eq!(before.descriptors, after.descriptors);
     assert!(after.resident < before.resident.map(|bytes| bytes + FLAT), "{before:?} {after:?}");
-    say(&format!(
-        "{} deaths, seen after {nearly_all:?} (95 %) and {all:?} (all); {:?}; {before:?}, then {after:?}",
-        deaths.len(),
-        report.seen.outcomes,
-    ));
+    say(&format!("{deaths}; {:?}; {before:?}, then {after:?}", report.seen.outcomes,));
 }
 
 /// Prints a line that is seen also when the test passes.

@@ -32,7 +32,7 @@ pub use timeout::Timeout;
 
 use crate::call::{self, Message, Unanswered, Way};
 use crate::client::Wire;
-use crate::codec::{self, BodyMut, Codec, EncodeError};
+use crate::codec::{self, BodyMut, Codec, EncodeError, OwnedBody};
 use crate::error::{CallError, Error, Reason, Result};
 use crate::mtype::Mtype;
 use crate::protocol::{Acknowledged, NoError, Protocol};
@@ -341,6 +341,27 @@ impl Client {
         self.acknowledged(Ok(Message::raw(mtype.into(), body.into())))
     }
 
+    /// Sends a body as it is under any type and waits for the reply, of which it gives the bytes as
+    /// they came, as [`dip::Client::call_raw`](crate::Client::call_raw) does: none where the message
+    /// was only acknowledged.
+    ///
+    /// ```no_run
+    /// # fn example(mut client: dip::blocking::Client) -> dip::Result<()> {
+    /// let reply: dip::Bytes = client.call_raw(dip::Mtype::name("jobs.count"), "")?;
+    /// # _ = reply; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call).
+    pub fn call_raw(
+        &mut self,
+        mtype: impl Into<Mtype>,
+        body: impl Into<Bytes>,
+    ) -> Result<Bytes, CallError<NoError>> {
+        self.answered(Ok(Message::raw(mtype.into(), body.into())))
+    }
+
     /// Waits until the server has dispatched what was sent, and closes the connection.
     ///
     /// ```no_run
@@ -372,11 +393,14 @@ impl Client {
     }
 
     fn acknowledged(&mut self, message: Result<Message, Reason>) -> Result<(), CallError<NoError>> {
-        match self.exchange(message) {
-            Ok(_) => Ok(()),
-            Err(Unanswered::Here(error)) => Err(error),
-            Err(Unanswered::There(remote, _)) => Err(CallError::Rejected(remote)),
-        }
+        self.answered(message).map(drop)
+    }
+
+    fn answered(&mut self, message: Result<Message, Reason>) -> Result<Bytes, CallError<NoError>> {
+        self.exchange(message).map(OwnedBody::into_bytes).map_err(|unanswered| match unanswered {
+            Unanswered::Here(error) => error,
+            Unanswered::There(remote, _) => CallError::Rejected(remote),
+        })
     }
 }
 

@@ -116,6 +116,18 @@ impl Call {
     }
 }
 
+impl Call<Bytes> {
+    /// A message whose reply stays as it comes.
+    pub(crate) fn raw(route: Arc<dyn Route>, message: Result<Message, Reason>) -> Self {
+        Self {
+            route,
+            state: State::of(message),
+            reply: |body| Ok(body.into_bytes()),
+            failure: |remote, _| CallError::Rejected(remote),
+        }
+    }
+}
+
 impl State {
     fn of(message: Result<Message, Reason>) -> Self {
         message.map_or_else(Self::Refused, Self::Begun)

@@ -295,6 +295,28 @@ impl Client {
         self.acknowledged(Ok(Message::raw(mtype.into(), body.into())))
     }
 
+    /// Sends a body as it is under any type and waits for the reply, of which it gives the bytes as
+    /// they came: for tools that pass messages on without knowing their types.
+    ///
+    /// A reply of `()` has no bytes, but in JSON, where it is `null`. On the classic wire there are
+    /// none: a message is only acknowledged. An error that the message declares arrives as
+    /// [`Rejected`](crate::CallError::Rejected), with [`Code::App`](crate::Code::App) and its text.
+    ///
+    /// ```no_run
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// let reply: dip::Bytes = client.call_raw(dip::Mtype::name("jobs.count"), "").await?;
+    /// println!("{} bytes", reply.len());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call).
+    pub fn call_raw(&self, mtype: impl Into<Mtype>, body: impl Into<Bytes>) -> Call<Bytes> {
+        let message = Message { scope: self.scope, ..Message::raw(mtype.into(), body.into()) };
+        Call::raw(self.shared.clone(), Ok(message))
+    }
+
     /// Waits until the connection has ended: a worker that only handles what its master sends learns so
     /// that the master is gone. A message that is sent afterwards connects again.
     ///

@@ -9,6 +9,7 @@ use std::io;
 use std::panic::Location;
 use std::path::PathBuf;
 
+use crate::reply::Code;
 use crate::transport::{AddressError, BindError, ConnectError};
 
 pub use call::CallError;
@@ -37,6 +38,8 @@ pub enum Error {
     PathTaken(PathBuf),
     /// The socket's file was removed while the server ran: new clients cannot reach it.
     PathRemoved(PathBuf),
+    /// The server stops: what was waited for does not happen any more.
+    ShuttingDown,
     /// The handler replied with the error its message declares.
     App(Box<dyn std::error::Error + Send + Sync>),
     /// The peer refused the message.
@@ -74,6 +77,15 @@ impl Error {
             Self::NotSent(reason) => reason.is_retryable(),
             Self::Deadline { sent } => !sent,
             Self::Rejected(remote) => remote.is_retryable(),
+            _ => false,
+        }
+    }
+
+    /// Whether the time of a message was over, as [`CallError::is_deadline`] says.
+    pub fn is_deadline(&self) -> bool {
+        match self {
+            Self::Deadline { .. } => true,
+            Self::Rejected(remote) => remote.code == Code::Deadline,
             _ => false,
         }
     }
@@ -178,6 +190,7 @@ impl fmt::Display for Error {
                 "another server has taken over {}: new clients reach that one",
                 path.display()
             ),
+            Self::ShuttingDown => f.write_str("the server is shutting down"),
             Self::App(error) => error.fmt(f),
             Self::Rejected(remote) => remote.fmt(f),
             Self::NotSent(reason) => write!(f, "the message was not sent: {reason}"),

@@ -16,6 +16,7 @@ pub use over::Connection;
 pub use signals::signals;
 
 use crate::context::{Context, FromContext};
+use crate::error::{Error, Result};
 use crate::peer::{Peer, PeerId};
 use crate::reply::{Code, Rejection};
 use crate::service::{Service, Stage, Stats, WeakService};
@@ -66,6 +67,41 @@ impl Server {
     /// ```
     pub fn peers(&self) -> Vec<Peer> {
         self.0.peers().all()
+    }
+
+    /// Waits until so many peers are connected at the same time, on either wire, and returns them as
+    /// [`peers`](Self::peers) does: all of them, which may be more.
+    ///
+    /// It waits as long as the server runs; `tokio::time::timeout` around it waits no longer than that.
+    ///
+    /// ```rust,standalone_crate
+    /// # use dip::{handler, Protocol}; use serde::{Serialize, Deserialize};
+    /// # #[derive(Serialize, Deserialize, Protocol)] #[mtype("note")] struct Note;
+    /// # #[handler] async fn note(_: Note) {}
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> dip::Result<()> {
+    /// # let bound = dip::Server::builder("mem:wait-for-peers").bind().await?;
+    /// let server = bound.server();
+    /// tokio::spawn(bound.run());
+    /// let _workers = [
+    ///     dip::Client::connect("mem:wait-for-peers").await?,
+    ///     dip::Client::connect("mem:wait-for-peers").await?,
+    /// ];
+    /// let workers = server.wait_for_peers(2).await?;
+    /// assert_eq!(workers.len(), 2);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShuttingDown`] when the server stops, or was never run and is dropped, before there
+    /// are so many.
+    ///
+    /// # Cancel safety
+    ///
+    /// A future that is dropped loses nothing, and one that is kept does not delay the end of the
+    /// server.
+    pub async fn wait_for_peers(&self, count: usize) -> Result<Vec<Peer>> {
+        self.0.peers().at_least(count).await.ok_or(Error::ShuttingDown)
     }
 
     /// The peer of this connection, if it is still there.

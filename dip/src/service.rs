@@ -166,6 +166,9 @@ impl Service {
             *now = stage.max(*now);
             further
         });
+        if stage > Stage::Open {
+            self.peers.end();
+        }
     }
 
     /// Returns when nobody follows the stage any more: all connections and handlers have ended.

@@ -9,8 +9,6 @@ import time
 
 from loguru import logger
 
-logger.remove()
-
 from dip import Protocol, Server, errors
 
 
@@ -44,7 +42,9 @@ def callback(id, mtype, data):
             raise getattr(builtins, data["raise"])(data["text"])
 
 
-async def serve(path, string_mapping=False):
+async def serve(path, string_mapping=False, log=False):
+    if not log:
+        logger.remove()
     if string_mapping:
         register_string_mapping()
     left = asyncio.Event()

@@ -1,7 +1,7 @@
 //! Child processes of a test. They end with it: dropped is killed.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -82,6 +82,21 @@ impl Program {
     /// When it lives on.
     pub async fn kill(mut self) {
         timeout(LIMIT, self.child.kill()).await.expect("it ends").expect("it was there");
+    }
+
+    /// Kills it: when that was asked for, and when its output ended.
+    ///
+    /// # Panics
+    ///
+    /// When it lives on.
+    pub async fn killed(mut self) -> (Instant, Instant) {
+        self.child.start_kill().expect("it was there");
+        let killed = Instant::now();
+        let end = async { while self.lines.next_line().await.is_ok_and(|line| line.is_some()) {} };
+        timeout(LIMIT, end).await.expect("its output ends");
+        let silent = Instant::now();
+        timeout(LIMIT, self.child.wait()).await.expect("it ends").expect("it was there");
+        (killed, silent)
     }
 
     /// Ends its input and waits until it has ended, which it must with success.

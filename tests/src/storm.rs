@@ -6,9 +6,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dip::{Acknowledged, Call, CallError, Client, Code, Peer, Protocol, Reason, Rejection, Router};
+use dip::{Acknowledged, Call, CallError, Client, Peer, Protocol, Reason, Rejection, Router};
 use dip::{State, handler};
 use serde::{Deserialize, Serialize};
+
+use crate::death::Death;
 
 /// How long a call may take, unless it is meant to be late.
 const TIME: Duration = Duration::from_secs(2);
@@ -115,7 +117,8 @@ pub enum End {
 }
 
 impl End {
-    fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
+    /// Calls it.
+    pub fn call<M: Protocol>(&self, message: &M) -> Call<M::Reply, M::Error> {
         match self {
             Self::Client(client) => client.call(message),
             Self::Peer(peer) => peer.call(message),
@@ -180,8 +183,8 @@ impl Tally {
 pub struct Report {
     /// Its own calls, and what was wrong anywhere.
     pub seen: Seen,
-    /// How long it took to learn of each death, ascending.
-    pub deaths: Vec<Duration>,
+    /// How long it took to learn of each death.
+    pub deaths: Vec<Death>,
     /// After the first quarter, without workers.
     pub before: Usage,
     /// At the end, without workers.
@@ -251,11 +254,8 @@ impl Caller {
             }
             3 => {
                 let late = end.call(&Sleep).timeout(SHORT);
-                // The peer's clock may be faster.
-                let right = |ended| match ended {
-                    Err(CallError::Rejected(remote)) => remote.code == Code::Deadline,
-                    other => matches!(other, Err(CallError::Deadline { .. })),
-                };
+                let right =
+                    |ended: Result<(), CallError<_>>| ended.is_err_and(|error| error.is_deadline());
                 self.ended(number, late, right).await
             }
             4 => {
@@ -312,10 +312,9 @@ fn outcome<T, E>(ended: &Result<T, CallError<E>>) -> &'static str {
     match ended {
         Ok(_) => "reply",
         Err(CallError::App(_)) => "app",
-        Err(CallError::Rejected(remote)) if remote.code == Code::Deadline => "deadline",
+        Err(error) if error.is_deadline() => "deadline",
         Err(CallError::Rejected(_)) => "rejected",
         Err(CallError::NotSent(_)) => "not sent",
-        Err(CallError::Deadline { .. }) => "deadline",
         Err(CallError::ConnectionLost) => "connection lost",
         Err(_) => "unknown",
     }

@@ -112,6 +112,7 @@ async fn wrong_arguments_are_told_apart_from_failures() {
         (&["listen", "localhost:7000"], 2, "accepted are PATH, unix:PATH, tcp:HOST:PORT"),
         (&["listen", "tcp:localhost:x"], 2, "0 to 65535"),
         (&["listen", "socket", "--wire", "telegraph"], 2, "[possible values: classic, native]"),
+        (&["listen", "socket", "--name", "Jobs!"], 2, "a name is of a-z"),
         (&["listen", "/no/such/directory/socket"], 1, "/no/such/directory"),
     ];
     assert!(!Path::new("/no/such/directory").exists());

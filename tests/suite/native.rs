@@ -5,6 +5,7 @@ mod both_ways;
 mod calls;
 mod deadlines;
 mod endings;
+mod gathering;
 mod given_up;
 mod hostile;
 mod one_way;

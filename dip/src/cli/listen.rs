@@ -1,6 +1,7 @@
 //! `dip listen`: print what workers really send.
 
 use std::io::{Write, stderr, stdout};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -12,12 +13,12 @@ use crate::builtin::Any;
 use crate::codec::{Body, DecodeError, DecodeLimits};
 use crate::value::Dict;
 use crate::wire::classic;
-use crate::{Address, Peer, Rejection, Router, Server, State, Unrouted, Value, handler};
+use crate::{Address, Mtype, Peer, Rejection, Router, Server, State, Unrouted, Value, handler};
 
 /// Serve ADDRESS and print every message as one JSON line; what decodes is acknowledged.
 ///
 /// A line is written and flushed before its message is acknowledged. Values that JSON can't express
-/// are written as {"$type": …}. A type that has a name is known by its number, without `mtype_chr`. What is refused is named on the standard error output. Ends at Ctrl-C, and
+/// are written as {"$type": …}. A type that has a name comes as a number, without `mtype_chr`; --name tells which name that is. What is refused is named on the standard error output. Ends at Ctrl-C, and
 /// when nobody reads the lines any more.
 #[derive(Debug, Args)]
 pub(super) struct Listen {
@@ -29,6 +30,9 @@ pub(super) struct Listen {
     /// Acknowledge types that are not built in, too, and print the bytes of their bodies as `body_hex`
     #[arg(long)]
     any: bool,
+    /// Acknowledge the type of this name, too, and print it as `mtype_name` (may be repeated)
+    #[arg(long = "name", value_name = "NAME", value_parser = name)]
+    names: Vec<Name>,
     /// Speak this wire only; both unless given
     #[arg(long, value_enum)]
     wire: Option<WireArgument>,
@@ -38,10 +42,23 @@ pub(super) struct Listen {
 }
 
 /// How a message becomes a line.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Format {
     hex: bool,
     any: bool,
+    names: Arc<[Name]>,
+}
+
+/// A type whose name was given: on the wire there is only the number.
+#[derive(Clone, Debug)]
+struct Name {
+    mtype: Mtype,
+    name: String,
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    let mtype = Mtype::named(text).ok_or("a name is of a-z, 0-9, '.', '_' and '-'")?;
+    Ok(Name { mtype, name: text.to_owned() })
 }
 
 impl Listen {
@@ -53,7 +70,7 @@ impl Listen {
         }
         let bound = Server::builder(self.address)
             .router(Router::group(GROUP))
-            .state(Format { hex: self.hex, any: self.any })
+            .state(Format { hex: self.hex, any: self.any, names: self.names.into() })
             .insecure_no_auth(self.insecure_no_auth)
             .classic(self.wire != Some(WireArgument::Native))
             .native(self.wire != Some(WireArgument::Classic))
@@ -90,20 +107,23 @@ fn print(
 }
 
 impl Format {
-    fn line(self, message: Unrouted, peer: &Peer) -> Result<Json, DecodeError> {
+    fn line(&self, message: Unrouted, peer: &Peer) -> Result<Json, DecodeError> {
         let Unrouted { mtype, body } = message;
         let limits = DecodeLimits::for_body(body.len());
         let message = Any::decode(mtype, Body::from(body.clone()), &limits)?;
         let unknown = matches!(message, Any::Other(_));
-        if unknown && !self.any {
+        let name = self.names.iter().find(|name| name.mtype == mtype);
+        if unknown && name.is_none() && !self.any {
             let which = mtype.as_byte().map_or(mtype.to_string(), |byte| byte.to_string());
             let text = format!("No protocol found in registry for message type: {which}");
             return Err(DecodeError::named("UnsupportedProtoError", text));
         }
         let id = peer.client_id().map(|id| id.to_string());
-        // Of a type that has a name, the wire has only the number.
         let character = mtype.as_byte().map(|byte| char::from(byte).to_string());
         let mut line = json!({"id": id, "mtype": mtype.number(), "mtype_chr": character});
+        if let Some(Name { name, .. }) = name {
+            line["mtype_name"] = name.as_str().into();
+        }
         if unknown || self.hex {
             line["body_hex"] = hex(&body).into();
         } else {

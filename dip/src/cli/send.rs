@@ -1,12 +1,12 @@
 //! `dip send`: send one message and wait for its acknowledgement.
 
-use std::io::Read;
+use std::io::{Read, Write, stdout};
 use std::time::Duration;
 
 use clap::Args;
 use uuid::Uuid;
 
-use super::hex::unhex;
+use super::hex::{hex, unhex};
 use super::{Failure, WireArgument, tagged};
 use crate::codec::{Body, BodyMut, Codec, DecodeLimits, EncodeError, Json};
 use crate::wire::classic::SET_CONNECTION_ID;
@@ -14,7 +14,7 @@ use crate::{Address, Client, Mtype, Value, builtin};
 
 /// Send one message to ADDRESS and wait; exits with 0 when it was acknowledged.
 ///
-/// VALUE is JSON, with {"$type": …} for what JSON can't express; a custom MTYPE needs --raw or --hex.
+/// VALUE is JSON, with {"$type": …} for what JSON can't express; a custom MTYPE needs --raw or --hex. With either of them, a reply that has bytes is printed in the same way.
 #[derive(Debug, Args)]
 pub(super) struct Send {
     /// A path, tcp:HOST:PORT or fd:N
@@ -25,10 +25,10 @@ pub(super) struct Send {
     /// The value; @FILE reads it from a file, - from standard input
     #[arg(allow_hyphen_values = true)]
     value: String,
-    /// Send VALUE as the bytes of the body
+    /// Send VALUE as the bytes of the body, print the reply as it is
     #[arg(long, conflicts_with = "hex")]
     raw: bool,
-    /// Send the bytes that VALUE spells in hexadecimal digits
+    /// Send the bytes that VALUE spells in hexadecimal digits, print the reply in such digits
     #[arg(long)]
     hex: bool,
     /// The id of the connection; a random one unless given
@@ -50,14 +50,28 @@ impl Send {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let body = self.body()?;
         let id = if self.no_id { None } else { Some(self.id.unwrap_or_else(Uuid::new_v4)) };
-        let builder = Client::builder(self.address).id(id).timeout(self.timeout).pool_size(1);
+        let builder =
+            Client::builder(self.address.clone()).id(id).timeout(self.timeout).pool_size(1);
         let builder = match self.wire {
             Some(wire) => builder.wire(wire.into()),
             None => builder,
         };
         let client = builder.connect().await?;
-        client.send_raw(self.mtype, body).await.map_err(crate::Error::from)?;
+        let reply = client.call_raw(self.mtype, body).await.map_err(crate::Error::from)?;
+        self.print(&reply).map_err(crate::Error::from)?;
         Ok(client.close().await?)
+    }
+
+    /// Who sends a value of a type that is built in waits for an acknowledgement and nothing else.
+    fn print(&self, reply: &[u8]) -> std::io::Result<()> {
+        let mut out = stdout().lock();
+        match (self.raw, self.hex) {
+            _ if reply.is_empty() => Ok(()),
+            (true, _) => out.write_all(reply),
+            (_, true) => writeln!(out, "{}", hex(reply)),
+            _ => Ok(()),
+        }?;
+        out.flush()
     }
 
     fn body(&self) -> Result<Vec<u8>, Failure> {

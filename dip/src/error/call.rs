@@ -95,6 +95,25 @@ impl<E> CallError<E> {
         }
     }
 
+    /// Whether the message's time was over, by this side's clock or by the peer's: both tell the
+    /// same, and either may be the first.
+    ///
+    /// ```no_run
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// match client.send_json("are you busy?").await {
+    ///     Err(error) if error.is_deadline() => println!("it is"),
+    ///     sent => sent?,
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn is_deadline(&self) -> bool {
+        match self {
+            Self::Deadline { .. } => true,
+            Self::Rejected(remote) => remote.code == Code::Deadline,
+            Self::App(_) | Self::NotSent(_) | Self::ConnectionLost => false,
+        }
+    }
+
     /// The application's error, if that is what it is.
     ///
     /// ```
@@ -183,6 +202,19 @@ mod tests {
         }
         for code in [Code::Overloaded, Code::ShuttingDown] {
             assert!(!rejected(code).may_have_run() && rejected(code).is_retryable(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_one_by_either_clock() {
+        let late = |sent| CallError::<NoError>::Deadline { sent };
+        for error in [late(true), late(false), rejected(Code::Deadline)] {
+            assert!(error.is_deadline() && Error::from(error).is_deadline());
+        }
+        let lost = CallError::<NoError>::ConnectionLost;
+        let slow = CallError::<NoError>::NotSent(Reason::SlowPeer);
+        for error in [lost, slow, rejected(Code::Cancelled), rejected(Code::Rejected)] {
+            assert!(!error.is_deadline() && !Error::from(error).is_deadline());
         }
     }
 

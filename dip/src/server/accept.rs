@@ -36,6 +36,7 @@ pub struct Bound {
     server: Server,
     listener: Listener,
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    closed: CloseOnDrop,
 }
 
 impl Bound {
@@ -44,7 +45,8 @@ impl Bound {
         listener: Listener,
         shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     ) -> Self {
-        Self { server, listener, shutdown }
+        let closed = CloseOnDrop(server.0.clone());
+        Self { server, listener, shutdown, closed }
     }
 
     /// Where clients reach the server, with the real port where port 0 was asked for.
@@ -69,7 +71,6 @@ impl Bound {
     /// Dropping the future stops the server at once: connections are closed, handlers are dropped.
     pub async fn run(mut self) -> Result<()> {
         let service = self.server.0.clone();
-        let closed = CloseOnDrop(service.clone());
         let mut stage = service.stage();
         let mut path_check = tokio::time::interval(PATH_CHECK);
         let places = Arc::new(Semaphore::new(self.places()));
@@ -104,7 +105,7 @@ impl Bound {
         if tokio::time::timeout(service.limits().drain, drained).await.is_err() {
             tracing::warn!("handlers still ran when the time to finish was over; they are dropped");
         }
-        drop(closed);
+        drop(self.closed);
         // A caller that leaves `main` now would take the answers with it.
         _ = tokio::time::timeout(LAST_ANSWERS, service.ended()).await;
         ended
@@ -158,7 +159,7 @@ fn denied(refusal: &Refusal) -> (CloseReason, Rejection) {
     (CloseReason::Denied, why)
 }
 
-/// Ends what still runs when the server is stopped, or its future dropped.
+/// Ends what still runs when the server is stopped, or dropped.
 struct CloseOnDrop(Arc<Service>);
 
 impl Drop for CloseOnDrop {

@@ -118,8 +118,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Runs `hook` when the last connection has closed that claimed this id from this process: a
-    /// worker with a pool of connections is gone once. It must not block.
+    /// Runs `hook` when the last connection has closed that claimed this id from this process, or
+    /// has claimed another one: a worker with a pool of connections is gone once. It must not block.
     pub fn on_client_gone(mut self, hook: impl Fn(ClientGone) + Send + Sync + 'static) -> Self {
         self.setup.hooks.client_gone = Some(Box::new(hook));
         self

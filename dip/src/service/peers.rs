@@ -5,6 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::CloseReason;
@@ -16,6 +17,8 @@ use crate::peer::{Peer, PeerId};
 pub(crate) struct Peers {
     state: Mutex<State>,
     hooks: Hooks,
+    /// Changes whenever a peer comes; whether none will come any more.
+    over: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -32,7 +35,7 @@ struct Client {
     pid: Option<NonZeroU32>,
 }
 
-/// A client whose last connection has closed.
+/// A client that has no connection any more: the last one has closed, or claims another id now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClientGone {
@@ -52,22 +55,25 @@ pub(crate) struct Hooks {
 
 impl Peers {
     pub(super) fn new(hooks: Hooks) -> Self {
-        Self { state: Mutex::default(), hooks }
+        Self { hooks, ..Self::default() }
     }
 
     /// A connection is ready for messages.
     pub(crate) fn join(&self, peer: &Peer) {
         self.lock().put(peer.clone());
+        self.over.send_modify(|_| ());
         if let Some(hook) = &self.hooks.connect {
             _ = guarded(|| hook(peer.clone()), "on_connect");
         }
     }
 
-    /// A peer claims another id.
+    /// A peer claims an id, maybe instead of another one.
     pub(crate) fn rename(&self, peer: &Peer) {
         let mut state = self.lock();
-        state.take(peer.id());
-        state.put(peer.clone());
+        let before = state.put(peer.clone());
+        let gone = before.and_then(|before| state.forget(&before));
+        drop(state);
+        self.tell_gone(gone);
     }
 
     /// A connection has closed.
@@ -76,6 +82,10 @@ impl Peers {
         if let Some(hook) = &self.hooks.disconnect {
             _ = guarded(|| hook(peer, reason), "on_disconnect");
         }
+        self.tell_gone(gone);
+    }
+
+    fn tell_gone(&self, gone: Option<Client>) {
         if let (Some(hook), Some(Client { id, pid })) = (&self.hooks.client_gone, gone) {
             _ = guarded(|| hook(ClientGone { id, pid }), "on_client_gone");
         }
@@ -84,6 +94,28 @@ impl Peers {
     /// All of them, in the order in which they came.
     pub(crate) fn all(&self) -> Vec<Peer> {
         self.lock().peers.values().cloned().collect()
+    }
+
+    /// All of them, once there are so many; `None` if there will not be.
+    pub(crate) async fn at_least(&self, count: usize) -> Option<Vec<Peer>> {
+        let mut news = self.over.subscribe();
+        loop {
+            // Before the look: who comes behind it is news.
+            let over = *news.borrow_and_update();
+            let all = self.all();
+            if all.len() >= count {
+                return Some(all);
+            }
+            if over {
+                return None;
+            }
+            news.changed().await.ok()?;
+        }
+    }
+
+    /// No peer will come any more.
+    pub(super) fn end(&self) {
+        self.over.send_replace(true);
     }
 
     pub(crate) fn find(&self, id: PeerId) -> Option<Peer> {
@@ -97,24 +129,30 @@ impl Peers {
 }
 
 impl State {
-    fn put(&mut self, peer: Peer) {
+    /// Adds a peer, or takes it for what it was before.
+    fn put(&mut self, peer: Peer) -> Option<Peer> {
         if let Some(client) = Client::of(&peer) {
             *self.clients.entry(client).or_default() += 1;
         }
-        self.peers.insert(peer.id(), peer);
+        self.peers.insert(peer.id(), peer)
     }
 
     /// The peer, and its client if this was its last connection.
     fn take(&mut self, id: PeerId) -> Option<(Peer, Option<Client>)> {
         let peer = self.peers.remove(&id)?;
-        let gone = Client::of(&peer).filter(|client| {
+        let gone = self.forget(&peer);
+        Some((peer, gone))
+    }
+
+    /// Counts one connection less of this peer's client: the client, if it was the last one.
+    fn forget(&mut self, peer: &Peer) -> Option<Client> {
+        Client::of(peer).filter(|client| {
             let left = self.clients.get_mut(client).map_or(0, |count| {
                 *count -= 1;
                 *count
             });
             left == 0 && self.clients.remove(client).is_some()
-        });
-        Some((peer, gone))
+        })
     }
 }
 

@@ -11,10 +11,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use dip::{Peer, Server};
+use dip_tests::death::Death;
 use dip_tests::storm::{End, Report, Tally, Usage, call_until_gone, router};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -38,9 +39,9 @@ async fn main() -> Result<(), Error> {
         return Err("usage: storm_master PATH WORKER SECONDS".into());
     };
     let time = Duration::from_secs_f64(seconds.parse()?);
-    let (tally, calling, (came, events)) =
+    let (tally, calling, (tell, events)) =
         (Tally::default(), Calling::default(), unbounded_channel());
-    let left = came.clone();
+    let (came, left) = (tell.clone(), tell.clone());
     let caller = (tally.clone(), calling.clone());
     let bound = Server::builder(path.as_str())
         .router(router())
@@ -55,14 +56,12 @@ async fn main() -> Result<(), Error> {
     let server = bound.server();
     tokio::spawn(bound.run());
 
-    let mut crew = Crew::new(path, worker, tally.clone(), events);
+    let mut crew = Crew::new(path, worker, tally.clone(), (tell, events));
     crew.storm(time / 4).await?;
     let before = usage(&server, &calling, &tally).await?;
     crew.storm(time * 3 / 4).await?;
     let after = usage(&server, &calling, &tally).await?;
-    let Crew { mut deaths, .. } = crew;
-    deaths.sort_unstable();
-    let report = Report { seen: tally.seen(), deaths, before, after };
+    let report = Report { seen: tally.seen(), deaths: crew.deaths, before, after };
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
 }
@@ -109,13 +108,18 @@ async fn usage(server: &Server, calling: &Calling, tally: &Tally) -> Result<Usag
 enum Event {
     Came(u32),
     Left(u32, Instant),
+    /// Its output has ended.
+    Silent(u32, Instant),
 }
+
+type Channel = (UnboundedSender<Event>, UnboundedReceiver<Event>);
 
 /// The workers.
 struct Crew {
     path: String,
     program: String,
     tally: Tally,
+    tell: UnboundedSender<Event>,
     events: UnboundedReceiver<Event>,
     /// Those that have not connected yet.
     starting: BTreeMap<u32, Worker>,
@@ -124,7 +128,7 @@ struct Crew {
     listening: JoinSet<()>,
     started: u64,
     /// How long it took to learn of each death.
-    deaths: Vec<Duration>,
+    deaths: Vec<Death>,
 }
 
 struct Worker {
@@ -133,8 +137,10 @@ struct Worker {
 }
 
 impl Crew {
-    fn new(path: &str, program: &str, tally: Tally, events: UnboundedReceiver<Event>) -> Self {
+    fn new(path: &str, program: &str, tally: Tally, channel: Channel) -> Self {
+        let (tell, events) = channel;
         Self {
+            tell,
             path: path.to_owned(),
             program: program.to_owned(),
             tally,
@@ -174,15 +180,17 @@ impl Crew {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        let pid = child.id().ok_or("it has ended already")?;
         if let Some(output) = child.stdout.take() {
             let (mut lines, tally) = (BufReader::new(output).lines(), self.tally.clone());
+            let tell = self.tell.clone();
             self.listening.spawn(async move {
                 while let Ok(Some(line)) = lines.next_line().await {
                     tally.fault(format!("a worker says: {line}"));
                 }
+                _ = tell.send(Event::Silent(pid, Instant::now()));
             });
         }
-        let pid = child.id().ok_or("it has ended already")?;
         self.starting.insert(pid, Worker { number: self.started, child });
         Ok(())
     }
@@ -197,35 +205,37 @@ impl Crew {
         let one = spared + (self.started * 5) as usize % (ages.len() - spared);
         let (_, pid) = ages[one];
         let Worker { mut child, .. } = self.running.remove(&pid).ok_or("there is one")?;
-        let killed = Instant::now();
         child.start_kill()?;
-        loop {
-            if let Some((gone, at)) = self.event().await?
-                && gone == pid
-            {
-                self.deaths.push(at - killed);
-                break;
+        let killed = Instant::now();
+        let (mut known, mut bare) = (None, None);
+        while known.is_none() || bare.is_none() {
+            match self.event().await? {
+                Event::Left(gone, at) if gone == pid => known = Some(at),
+                Event::Silent(gone, at) if gone == pid => bare = Some(at),
+                _ => {}
             }
         }
+        self.deaths.extend(known.zip(bare).map(|(known, bare)| Death::since(killed, known, bare)));
         child.wait().await?;
         Ok(())
     }
 
-    /// Waits for a worker to come or to leave: the one that has left, and when.
-    async fn event(&mut self) -> Result<Option<(u32, Instant)>, Error> {
-        match timeout(PATIENCE, self.events.recv()).await?.ok_or("the server has ended")? {
+    /// Waits for what happens next, and takes note of it.
+    async fn event(&mut self) -> Result<Event, Error> {
+        let event = timeout(PATIENCE, self.events.recv()).await?.ok_or("the server has ended")?;
+        match event {
             Event::Came(pid) => {
                 let worker = self.starting.remove(&pid).ok_or("a stranger")?;
                 self.running.insert(pid, worker);
-                Ok(None)
             }
-            Event::Left(pid, at) => {
+            Event::Left(pid, _) => {
                 if self.running.contains_key(&pid) {
                     self.tally.fault(format!("worker {pid} left though nobody killed it"));
                     self.running.remove(&pid);
                 }
-                Ok(Some((pid, at)))
             }
+            Event::Silent(..) => {}
         }
+        Ok(event)
     }
 }

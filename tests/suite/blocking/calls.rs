@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dip::blocking::Client;
-use dip::{Bytes, CallError, Code, Limits, Mtype, Reason, Wire};
+use dip::{Bytes, CallError, Code, Limits, Mtype, Protocol, Reason, Wire};
 
 use super::support::*;
 
@@ -56,6 +56,15 @@ fn values_and_bytes_without_a_type_of_their_own_are_sent_too() {
     client.send_pickle(&("task", 7)).unwrap();
     client.send_raw(b'O', "out").unwrap();
     assert_eq!(served.server.stats().accepted, 1);
+}
+
+#[test]
+fn a_raw_call_comes_back_with_the_bytes_of_the_reply() {
+    let (_place, _served, mut client) = served();
+    assert_eq!(client.call_raw(Echo::MTYPE, "as it is").unwrap(), "as it is");
+    assert_eq!(client.call_raw(b'O', "out").unwrap(), "");
+    let error = client.call_raw(Mtype::name("blocking.unknown"), "x").unwrap_err();
+    assert!(matches!(error, CallError::Rejected(_)), "{error:?}");
 }
 
 #[test]

@@ -8,9 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use dip::blocking::Client;
-use dip::{
-    Bytes, CallError, Code, Peer, Protocol, Rejection, Router, Server, ServerBuilder, handler,
-};
+use dip::{Bytes, CallError, Peer, Protocol, Rejection, Router, Server, ServerBuilder, handler};
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -199,11 +197,7 @@ pub(super) fn script(
 
 /// Whether a call ended because its time was over, by whichever clock.
 pub(super) fn is_late<E>(error: &CallError<E>) -> bool {
-    match error {
-        CallError::Deadline { sent } => *sent,
-        CallError::Rejected(remote) => remote.code == Code::Deadline,
-        _ => false,
-    }
+    error.is_deadline() && error.may_have_run()
 }
 
 /// Waits until it is so, for 5 s.

@@ -141,6 +141,36 @@ async fn listen_prints_what_comes_over_the_native_wire() {
 }
 
 #[tokio::test]
+async fn listen_prints_the_names_that_it_was_given_and_takes_their_types() {
+    let names = ["--name", "jobs.tail", "--name", "jobs.head"];
+    let listening = Listening::on("socket", &names).await;
+    let client = Client::builder(listening.path()).id(None).connect().await.unwrap();
+    let line = |name: &str, body: &str| {
+        let number = Mtype::named(name).unwrap().number();
+        json!({"id": null, "mtype": number, "mtype_chr": null, "mtype_name": name, "body_hex": body})
+    };
+    client.send_raw(Mtype::name("jobs.tail"), vec![0xff]).await.unwrap();
+    client.send_raw(Mtype::name("jobs.head"), vec![0x01]).await.unwrap();
+    let sent = client.send_raw(Mtype::name("jobs.body"), "x").await;
+    assert!(
+        matches!(&sent, Err(CallError::Rejected(remote)) if remote.class() == "UnsupportedProtoError")
+    );
+    assert_eq!(listening.lines(), [line("jobs.tail", "ff"), line("jobs.head", "01")]);
+}
+
+#[tokio::test]
+async fn listen_prints_names_and_numbers_side_by_side_when_told_to_take_any() {
+    let listening = Listening::on("socket", &["--any", "--name", "jobs.tail"]).await;
+    let client = Client::connect(listening.path()).await.unwrap();
+    for name in ["jobs.tail", "jobs.head"] {
+        client.send_raw(Mtype::named(name).unwrap(), "x").await.unwrap();
+    }
+    client.send(&Stdout("x".into())).await.unwrap();
+    let names: Vec<_> = listening.lines().iter().map(|line| line["mtype_name"].clone()).collect();
+    assert_eq!(names, [json!("jobs.tail"), Value::Null, Value::Null]);
+}
+
+#[tokio::test]
 async fn listen_knows_no_named_type_unless_told_to_take_any() {
     let listening = Listening::on("socket", &[]).await;
     let client = Client::connect(listening.path()).await.unwrap();

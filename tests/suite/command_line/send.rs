@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use dip::{Protocol, Router, State, handler};
+use dip::{Bytes, Protocol, Router, State, handler};
 use dip_tests::process;
 use dip_tests::python::python;
 use dip_tests::recording::Recording;
@@ -135,6 +135,33 @@ async fn send_brings_a_type_with_a_name_over_the_native_wire() {
     let byte = "on which a type is a byte, not a name";
     fails(&[&message[..], &["--wire", "classic"]].concat(), 1, byte).await;
     assert_eq!(*phrases.0.lock().unwrap(), ["hello"; 2]);
+}
+
+/// Is answered with its bytes, the other way round.
+#[derive(Protocol)]
+#[mtype("command_line.reverse")]
+#[protocol(codec = raw, reply = Bytes, reply_codec = raw)]
+struct Reverse(Bytes);
+
+#[handler(group = "named")]
+async fn reverse(Reverse(bytes): Reverse) -> Bytes {
+    bytes.iter().rev().copied().collect()
+}
+
+#[tokio::test]
+async fn send_prints_a_reply_as_it_was_told_to_send_the_message() {
+    let serving =
+        serve(Over::Tcp, |server| server.router(Router::group("named")).state(Phrases::default()))
+            .await;
+    for (value, option, printed) in
+        [("abc", "--raw", &b"cba"[..]), ("61ff", "--hex", b"ff61\n"), ("", "--raw", b"")]
+    {
+        let output =
+            dip_with(&["send", &serving.address, "command_line.reverse", value, option]).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(output.stdout, printed);
+    }
+    sent(&[&serving.address, "command_line.named", "no reply", "--raw"]).await;
 }
 
 #[tokio::test]

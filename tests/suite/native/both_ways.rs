@@ -120,8 +120,7 @@ impl Both {
     }
 
     async fn peer(&self) -> Peer {
-        until(|| !self.server.peers().is_empty()).await;
-        self.server.peers().pop().unwrap()
+        in_time(self.server.wait_for_peers(1)).await.unwrap().pop().unwrap()
     }
 
     async fn hear(&mut self) -> u32 {
@@ -228,7 +227,7 @@ async fn a_broadcast_reaches_all_who_can_take_it() {
     let mut both = Both::new().await;
     let clients = [both.client().await, both.client().await, both.client().await];
     let _classic = both.builder().wire(Wire::Classic).connect().await.unwrap();
-    until(|| both.server.peers().len() == 4).await;
+    in_time(both.server.wait_for_peers(4)).await.unwrap();
     let done = both.server.broadcast(&News(5), Slow::Skip).await.unwrap();
     assert_eq!((done.queued, done.skipped), (3, 1));
     for _ in &clients {
@@ -251,7 +250,7 @@ async fn a_broadcast_deals_with_slow_peers_as_it_is_told() {
     let both = Both::new().await;
     let limits = Limits::default().notify_window(1);
     let slow = both.builder().limits(limits).connect().await.unwrap();
-    until(|| both.server.peers().len() == 1).await;
+    in_time(both.server.wait_for_peers(1)).await.unwrap();
     let broadcast = async |how| {
         let done = in_time(both.server.broadcast(&Heavy, how)).await.unwrap();
         (done.queued, done.skipped)

@@ -1,8 +1,9 @@
 //! Typed replies and errors.
 
-use dip::{CallError, Client, Code, Wire};
+use bytes::Bytes;
+use dip::{CallError, Client, Code, Mtype, Protocol, Wire};
 
-use super::support::{Add, Overflow, Refuse, served};
+use super::support::{Add, Echo, Note, Overflow, Refuse, served};
 
 #[tokio::test]
 async fn a_call_comes_back_with_its_reply() {
@@ -39,4 +40,41 @@ async fn many_calls_at_once_share_one_connection() {
         assert_eq!(call.await.unwrap(), n as i64 + 1);
     }
     assert_eq!(served.server.stats().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_raw_call_comes_back_with_the_bytes_of_the_reply() {
+    let served = served().await;
+    let client = &served.client;
+    for len in [0, 1, 100_000] {
+        let body = Bytes::from(vec![7; len]);
+        assert_eq!(client.call_raw(Echo::MTYPE, body.clone()).await.unwrap(), body);
+    }
+    // As bincode writes signed numbers.
+    assert_eq!(client.call_raw(Mtype::name("native.add"), vec![2, 4]).await.unwrap(), &[6][..]);
+    assert_eq!(client.call_raw(Note::MTYPE, "\x04text").await.unwrap(), "");
+    client.send_raw(Echo::MTYPE, "its reply is of no interest").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_raw_call_that_fails_says_so_in_words() {
+    let served = served().await;
+    // The largest number and 1.
+    let body = b"\xfd\xfe\xff\xff\xff\xff\xff\xff\xff\x02".as_slice();
+    for (mtype, body, code) in [
+        (Add::MTYPE, body, Code::App),
+        (Refuse::MTYPE, b"\x02no", Code::Rejected),
+        (Mtype::name("native.unknown"), b"", Code::UnknownType),
+    ] {
+        let error = served.client.call_raw(mtype, body).await.unwrap_err();
+        let CallError::Rejected(remote) = error else { panic!("{error:?}") };
+        assert_eq!(remote.code, code, "{remote}");
+    }
+}
+
+#[tokio::test]
+async fn a_raw_call_on_the_classic_wire_is_acknowledged() {
+    let served = served().await;
+    let client = served.another().wire(Wire::Classic).connect().await.unwrap();
+    assert_eq!(client.call_raw(b'O', "text").await.unwrap(), "");
 }

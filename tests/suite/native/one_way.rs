@@ -29,9 +29,11 @@ async fn calls_of_one_lane_are_handled_in_the_order_in_which_they_were_sent() {
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..500 {
         let mut call = Box::pin(served.client.send(&Line(number)));
-        // The first poll sends it.
-        assert!(futures_poll(&mut call).await.is_none());
-        calls.spawn(call);
+        // The first poll sends it; on a busy machine the reply may have come by its end.
+        match futures_poll(&mut call).await {
+            Some(sent) => sent.unwrap(),
+            None => _ = calls.spawn(call),
+        }
     }
     in_time(calls.join_all()).await.into_iter().for_each(|sent| sent.unwrap());
     assert_eq!(served.log.all(), numbers(0..500));

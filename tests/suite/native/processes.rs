@@ -1,6 +1,8 @@
 //! The native wire between real processes.
 
+mod dying;
 mod leaving;
+mod nesting;
 mod python;
 mod stdio;
 mod stopping;

@@ -164,7 +164,7 @@ pub(crate) struct Served {
     /// What the handlers of both sides log, and where they wait.
     pub(crate) log: Log,
     pub(crate) gate: Gate,
-    running: JoinHandle<dip::Result<()>>,
+    pub(crate) running: JoinHandle<dip::Result<()>>,
     _directory: TempDir,
 }
 

@@ -93,3 +93,52 @@ async fn connections_leave_nothing_behind() {
     assert_eq!(stats.accepted, 200);
     assert!(stats.types.iter().all(|of| of.in_flight == 0));
 }
+
+/// A server that logs which clients are gone.
+async fn telling() -> (Running, Log) {
+    let (log, told) = (Log::default(), Log::default());
+    let options = (log.clone(), told.clone());
+    let running = serve_with(|builder| {
+        builder
+            .router(Router::new().handler(note))
+            .state(options.0)
+            .state(Gate::closed())
+            .on_client_gone(move |gone| options.1.push(gone.id.as_u128().to_string()))
+    })
+    .await;
+    (running, told)
+}
+
+async fn claim(client: &mut Client, id: u128) {
+    assert_eq!(client.ask(0x1d, id.to_be_bytes()).await, "ok");
+}
+
+#[tokio::test]
+async fn a_client_whose_last_connection_takes_another_id_is_gone() {
+    let (running, told) = telling().await;
+    let mut client = running.connect().await;
+    claim(&mut client, 1).await;
+    assert_eq!(told.all(), [""; 0]);
+    claim(&mut client, 2).await;
+    assert_eq!(told.all(), ["1"]);
+    claim(&mut client, 1).await;
+    assert_eq!(told.all(), ["1", "2"]);
+    drop(client);
+    told.reaches(3).await;
+    assert_eq!(told.all(), ["1", "2", "1"]);
+}
+
+#[tokio::test]
+async fn a_client_that_has_another_connection_or_says_its_id_again_is_not_gone() {
+    let (running, told) = telling().await;
+    let (mut one, mut two) = (running.connect().await, running.connect().await);
+    claim(&mut one, 1).await;
+    claim(&mut one, 1).await;
+    claim(&mut two, 1).await;
+    claim(&mut one, 2).await;
+    assert_eq!(told.all(), [""; 0]);
+    drop(one);
+    told.reaches(1).await;
+    claim(&mut two, 2).await;
+    assert_eq!(told.all(), ["2", "1"]);
+}

@@ -1,5 +1,6 @@
 //! Python programs and programs of dip, side by side.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -60,4 +61,46 @@ async fn clients_of_a_python_server_fall_back_to_its_wire() {
         client.send(&Stdout(text.into())).await.unwrap();
         assert_eq!(server.next().await.value, format!("'{text}'"));
     }
+}
+
+/// The error of a Python server that does not know the type of the greeting.
+const PROBED: &str = "No protocol found in registry for message type: 5";
+
+/// Sends a text by a client of its own, over a wire or whichever the server speaks.
+async fn say(path: &Path, wire: Option<Wire>) {
+    let builder = Client::builder(path);
+    let builder = match wire {
+        Some(wire) => builder.wire(wire),
+        None => builder,
+    };
+    let client = builder.connect().await.unwrap();
+    client.send(&Stdout("hello".into())).await.unwrap();
+    client.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_python_server_logs_one_error_for_all_clients_of_a_process_that_ask_for_its_wire() {
+    let Some(python) = python() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    // What was found out at one address is not known of another.
+    for name in ["one", "other"] {
+        let path = directory.path().join(name);
+        let server = Recording::start_logging(python, &path).await;
+        say(&path, None).await;
+        let (second, third) = (say(&path, None), say(&path, None));
+        tokio::join!(second, third);
+        let errors = server.errors().await;
+        assert!(matches!(&errors[..], [error] if error.contains(PROBED)), "{errors:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_python_server_that_is_not_asked_for_its_wire_logs_no_error() {
+    let Some(python) = python() else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let server = Recording::start_logging(python, &path).await;
+    say(&path, Some(Wire::Classic)).await;
+    say(&path, Some(Wire::Classic)).await;
+    assert_eq!(server.errors().await, [""; 0]);
 }
