@@ -14,7 +14,7 @@ tables, writes JSON.
 
   cargo run --release -- [--quick | --full] [OPTIONS]
 
-  --quick                 all of it in about 5 minutes (without saying anything)
+  --quick                 about 5 minutes, once all is built; also without saying so
   --full                  long windows, more rounds, every workload in every placement
   --only NAMES            these contenders: dip,tarpc or 'dip ct',std
   --workload NAMES        these workloads: w1,w2,w3,w4,w5,w6,w7 (w4 is w4-64k,w4-1m)

@@ -65,7 +65,8 @@ pub(crate) fn build(only: &[String]) -> Result<(Vec<Contender>, Vec<Skip>)> {
         };
         let output = Command::new(&program).arg("describe").output()?;
         let description: Description = serde_json::from_slice(&output.stdout)?;
-        let mut versions: Vec<_> = description.crates.iter().map(|name| locked.of(name)).collect();
+        let mut versions: Vec<_> =
+            description.crates.iter().map(|name| locked.of(package.name(), name)).collect();
         versions.extend(description.also);
         contenders.extend(description.variants.into_iter().map(|variant| Contender {
             program: program.clone(),

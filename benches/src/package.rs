@@ -73,6 +73,10 @@ impl Package {
         Ok(workspace.packages.into_iter().filter(is_contender).collect())
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether rows are wanted whose names begin so.
     pub(crate) fn is_any_of(&self, only: &[String]) -> bool {
         let own = [self.name.trim_start_matches("bench-").to_owned()];

@@ -21,7 +21,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn of(arguments: &Arguments) -> Result<Self> {
-        let (rounds, warm_up, window) = if arguments.full { (5, 200, 1000) } else { (3, 50, 120) };
+        let (rounds, warm_up, window) = if arguments.full { (5, 200, 1000) } else { (3, 50, 160) };
         let cores = Cores::allowed()?;
         let mut cells = Vec::new();
         for placement in wanted(Placement::ALL, &arguments.placements) {

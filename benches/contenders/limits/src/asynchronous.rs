@@ -7,7 +7,7 @@ use driver::{Contender, Counts, Message, Ready, Result, Stop};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::frame::{Frame, HEADER, Kind, header, message, put_message};
+use crate::frame::{Frame, HEADER, Kind, header, message};
 use crate::requests::Requests;
 use crate::session::{Input, Session, Step};
 
@@ -15,6 +15,7 @@ pub(crate) struct Asynchronous<const BATCH: bool, const TYPES: bool> {
     stream: UnixStream,
     input: Input,
     output: Vec<u8>,
+    one: Requests<TYPES>,
 }
 
 impl<const BATCH: bool, const TYPES: bool> Asynchronous<BATCH, TYPES> {
@@ -53,13 +54,13 @@ impl<const BATCH: bool, const TYPES: bool> Contender for Asynchronous<BATCH, TYP
 
     async fn connect(place: &Path) -> Result<Self> {
         let stream = UnixStream::connect(place).await?;
-        Ok(Self { stream, input: Input::new(), output: Vec::new() })
+        let one = Requests::calls(1)?;
+        Ok(Self { stream, input: Input::new(), output: Vec::new(), one })
     }
 
     async fn call(&mut self, request: Message) -> Result<Message> {
-        self.output.clear();
-        put_message(Kind::Call, &request, &mut self.output)?;
-        self.stream.write_all(&self.output).await?;
+        self.one.one(&request)?;
+        self.stream.write_all(&self.one.frames).await?;
         let frame = self.frame().await?;
         if TYPES { message(self.input.at(frame.body())) } else { Ok(request) }
     }

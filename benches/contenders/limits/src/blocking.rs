@@ -8,7 +8,7 @@ use std::thread;
 use bytes::Bytes;
 use driver::{Contender, Counts, Message, Ready, Result, Stop};
 
-use crate::frame::{Frame, HEADER, Kind, put, put_message};
+use crate::frame::{Frame, HEADER, Kind, header, put};
 use crate::requests::Requests;
 use crate::session::{BATCHED, BYTES, Input, Session, Step};
 
@@ -16,6 +16,7 @@ pub(crate) struct Blocking {
     stream: UnixStream,
     input: Input,
     output: Vec<u8>,
+    one: Requests<BYTES>,
 }
 
 impl Blocking {
@@ -42,13 +43,12 @@ impl Contender for Blocking {
     }
 
     async fn connect(place: &Path) -> Result<Self> {
-        Ok(Self { stream: UnixStream::connect(place)?, input: Input::new(), output: Vec::new() })
+        let (stream, one) = (UnixStream::connect(place)?, Requests::calls(1)?);
+        Ok(Self { stream, input: Input::new(), output: Vec::new(), one })
     }
 
     async fn call(&mut self, request: Message) -> Result<Message> {
-        self.output.clear();
-        put_message(Kind::Call, &request, &mut self.output)?;
-        self.stream.write_all(&self.output)?;
+        self.stream.write_all(&self.one.frames)?;
         self.frame()?;
         Ok(request)
     }
@@ -68,7 +68,7 @@ impl Contender for Blocking {
     }
 
     async fn echo(&mut self, body: Bytes) -> Result<usize> {
-        self.stream.write_all(&crate::frame::header(Kind::Echo, body.len()))?;
+        self.stream.write_all(&header(Kind::Echo, body.len()))?;
         self.stream.write_all(&body)?;
         Ok(self.frame()?.all.len() - HEADER)
     }

@@ -32,6 +32,17 @@ impl<const TYPES: bool> Requests<TYPES> {
         Ok(requests)
     }
 
+    /// One call with this message, or with those bytes that are there already.
+    #[inline]
+    pub(crate) fn one(&mut self, message: &Message) -> Result<()> {
+        self.back = 0;
+        if TYPES {
+            self.frames.clear();
+            put_message(Kind::Call, message, &mut self.frames)?;
+        }
+        Ok(())
+    }
+
     fn write(&mut self, kind: Kind) -> Result<()> {
         self.frames.clear();
         self.messages.iter().try_for_each(|message| put_message(kind, message, &mut self.frames))
