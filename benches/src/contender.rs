@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use driver::{Description, Kind, Result, VariantDescription, Workload};
+use driver::{Description, Kind, Result, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::package::{Package, Skip};
@@ -11,7 +11,7 @@ use crate::versions::Versions;
 
 pub(crate) struct Contender {
     program: PathBuf,
-    variant: VariantDescription,
+    variant: Description,
     versions: Vec<String>,
 }
 
@@ -64,14 +64,11 @@ pub(crate) fn build(only: &[String]) -> Result<(Vec<Contender>, Vec<Skip>)> {
             }
         };
         let output = Command::new(&program).arg("describe").output()?;
-        let description: Description = serde_json::from_slice(&output.stdout)?;
-        let mut versions: Vec<_> =
-            description.crates.iter().map(|name| locked.of(package.name(), name)).collect();
-        versions.extend(description.also);
-        contenders.extend(description.variants.into_iter().map(|variant| Contender {
-            program: program.clone(),
-            variant,
-            versions: versions.clone(),
+        let variants: Vec<Description> = serde_json::from_slice(&output.stdout)?;
+        contenders.extend(variants.into_iter().map(|variant| {
+            let crates = variant.crates.iter().map(|name| locked.of(package.name(), name));
+            let versions = crates.chain(variant.also.clone()).collect();
+            Contender { program: program.clone(), variant, versions }
         }));
     }
     contenders.retain(|contender| is_wanted(contender.name(), only));

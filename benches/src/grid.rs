@@ -2,6 +2,8 @@
 
 pub(crate) struct Grid {
     pub(crate) title: String,
+    /// How many columns are text, from the first one on; the others are numbers.
+    pub(crate) texts: usize,
     pub(crate) head: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
 }
@@ -15,8 +17,11 @@ impl Grid {
             let mut line = String::new();
             for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
                 let gap = " ".repeat(width - cell.chars().count());
-                let cell =
-                    if column == 0 { format!("  {cell}{gap}") } else { format!("  {gap}{cell}") };
+                let cell = if column < self.texts {
+                    format!("  {cell}{gap}")
+                } else {
+                    format!("  {gap}{cell}")
+                };
                 line.push_str(&cell);
             }
             text.push_str(line.trim_end());
@@ -30,8 +35,9 @@ impl Grid {
         for (number, cells) in self.lines().enumerate() {
             text.push_str(&format!("| {} |\n", cells.join(" | ")));
             if number == 0 {
-                let rule = "---:|".repeat(cells.len().saturating_sub(1));
-                text.push_str(&format!("|---|{rule}\n"));
+                let column = |column| if column < self.texts { "---|" } else { "---:|" };
+                let rule: String = (0..cells.len()).map(column).collect();
+                text.push_str(&format!("|{rule}\n"));
             }
         }
         text

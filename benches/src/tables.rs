@@ -68,6 +68,7 @@ fn detail(results: &Results, placement: Placement, workload: Workload) -> Grid {
         Some(std::iter::once(row.name.clone()).chain(cells.into_iter().map(cell)).collect())
     });
     Grid {
+        texts: 1,
         title: format!("{}, {}: {}", placement.title(), workload.id(), workload.title()),
         head,
         rows: rows.collect(),
@@ -102,7 +103,7 @@ fn overview(results: &Results, placement: Placement, workloads: &[Workload]) -> 
         };
         std::iter::once(row.name.clone()).chain(columns.iter().map(cell)).collect()
     });
-    Grid { title: format!("{}, medians", placement.title()), head, rows: rows.collect() }
+    Grid { texts: 1, title: format!("{}, medians", placement.title()), head, rows: rows.collect() }
 }
 
 fn legend(results: &Results) -> Grid {
@@ -112,6 +113,7 @@ fn legend(results: &Results) -> Grid {
         .map(|row| vec![row.name.clone(), row.versions.join(", "), row.note.clone()]);
     Grid {
         title: "Who they are".into(),
+        texts: 3,
         head: ["", "versions", "note"].map(str::to_owned).to_vec(),
         rows: rows.collect(),
     }

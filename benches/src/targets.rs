@@ -56,6 +56,7 @@ pub(crate) fn grid(results: &Results) -> Option<Grid> {
     let rows: Vec<_> = TARGETS.iter().filter_map(|target| target.row(results)).collect();
     (!rows.is_empty()).then(|| Grid {
         title: "What dip is to reach".into(),
+        texts: 1,
         head: ["", "is", "must", "aim", ""].map(str::to_owned).to_vec(),
         rows,
     })

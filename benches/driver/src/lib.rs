@@ -4,7 +4,7 @@
 //! A contender is a program of its own. It is the server or the client by its arguments:
 //!
 //! ```text
-//! NAME describe                                 prints one `Description`
+//! NAME describe                                 prints the `Description` of each variant
 //! NAME server VARIANT PLACE [CPU]               serves; answers each line with its `Usage`
 //! NAME client VARIANT PLACE WORKLOAD WARM_UP WINDOW [CPU]    (times in milliseconds)
 //! ```
@@ -26,11 +26,11 @@ mod workload;
 
 pub use contender::{Contender, Error, Result, by_tasks, unsupported};
 pub use count::{Counts, HANDLED};
-pub use line::{Description, Line, Measurement, VariantDescription};
+pub use line::{Description, Line, Measurement};
 pub use message::{Message, Small};
 pub use program::{Ready, main};
 pub use runtime::Runtime;
 pub use stop::Stop;
 pub use usage::Usage;
-pub use variant::{Kind, Peer, Variant};
+pub use variant::{Kind, Variant};
 pub use workload::Workload;

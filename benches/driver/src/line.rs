@@ -36,26 +36,19 @@ pub struct Measurement {
     pub client: Usage,
 }
 
-/// What a contender's program holds.
+/// A row, as its program describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Description {
-    /// The crates whose versions are shown.
-    pub crates: Vec<String>,
-    /// What else has a version.
-    pub also: Option<String>,
-    /// Its rows.
-    pub variants: Vec<VariantDescription>,
-}
-
-/// One row.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct VariantDescription {
     /// Unique among all.
     pub name: String,
     /// What it is for.
     pub kind: Kind,
     /// What a reader must know.
     pub note: String,
+    /// The crates whose versions are shown.
+    pub crates: Vec<String>,
+    /// What else has a version.
+    pub also: Option<String>,
     /// Those that it can run.
     pub workloads: Vec<Workload>,
 }

@@ -14,12 +14,12 @@ use crate::contender::Result;
 use crate::line::Line;
 use crate::measure::Job;
 use crate::usage::{Usage, allow_many_files};
-use crate::variant::{Peer, Variant, describe};
+use crate::variant::{Variant, describe};
 use crate::workload::Workload;
 
 /// All of a contender's `main`.
-pub fn main(peer: &Peer, variants: &[Variant]) -> ExitCode {
-    match run(peer, variants) {
+pub fn main(variants: &[Variant]) -> ExitCode {
+    match run(variants) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", program().display());
@@ -28,12 +28,12 @@ pub fn main(peer: &Peer, variants: &[Variant]) -> ExitCode {
     }
 }
 
-fn run(peer: &Peer, variants: &[Variant]) -> Result<()> {
+fn run(variants: &[Variant]) -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let mut next = || arguments.next().ok_or("an argument is missing; see the crate `driver`");
     let role = next()?;
     if role == "describe" {
-        println!("{}", serde_json::to_string(&describe(peer, variants))?);
+        println!("{}", serde_json::to_string(&describe(variants))?);
         return Ok(());
     }
     let name = next()?;

@@ -1,23 +1,14 @@
-//! What a contender's program says of itself.
+//! One way to use a contender.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::contender::{Contender, Result};
-use crate::line::{Description, VariantDescription};
+use crate::line::Description;
 use crate::measure::{self, Job};
 use crate::program::{Ready, Talk};
 use crate::runtime::{Executor, Runtime};
-
-/// What is measured, as a whole.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// The crates whose versions in `Cargo.lock` are shown.
-    pub crates: &'static [&'static str],
-    /// What else has a version, such as a library in C: its name and version.
-    pub also: Option<String>,
-}
 
 /// What a row is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -37,6 +28,8 @@ pub struct Variant {
     name: &'static str,
     kind: Kind,
     note: &'static str,
+    crates: &'static [&'static str],
+    also: Option<String>,
     server: Runtime,
     client: Runtime,
     workloads: &'static [crate::Workload],
@@ -51,6 +44,8 @@ impl Variant {
             name,
             kind: Kind::Peer,
             note: "",
+            crates: &[],
+            also: None,
             server: runtime,
             client: runtime,
             workloads: C::WORKLOADS,
@@ -74,6 +69,18 @@ impl Variant {
         self
     }
 
+    /// The crates whose versions are shown, as `Cargo.lock` has them.
+    pub fn crates(mut self, crates: &'static [&'static str]) -> Self {
+        self.crates = crates;
+        self
+    }
+
+    /// What else has a version, such as a library in C: its name and version.
+    pub fn also(mut self, version: impl Into<String>) -> Self {
+        self.also = Some(version.into());
+        self
+    }
+
     /// What a reader must know to read its figures.
     pub fn note(mut self, note: &'static str) -> Self {
         self.note = note;
@@ -93,18 +100,16 @@ impl Variant {
     }
 }
 
-pub(crate) fn describe(peer: &Peer, variants: &[Variant]) -> Description {
-    Description {
-        crates: peer.crates.iter().map(|name| (*name).to_owned()).collect(),
-        also: peer.also.clone(),
-        variants: variants
-            .iter()
-            .map(|variant| VariantDescription {
-                name: variant.name.to_owned(),
-                kind: variant.kind,
-                note: variant.note.to_owned(),
-                workloads: variant.workloads.to_vec(),
-            })
-            .collect(),
-    }
+pub(crate) fn describe(variants: &[Variant]) -> Vec<Description> {
+    variants
+        .iter()
+        .map(|variant| Description {
+            name: variant.name.to_owned(),
+            kind: variant.kind,
+            note: variant.note.to_owned(),
+            crates: variant.crates.iter().map(|name| (*name).to_owned()).collect(),
+            also: variant.also.clone(),
+            workloads: variant.workloads.to_vec(),
+        })
+        .collect()
 }

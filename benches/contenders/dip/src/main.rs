@@ -7,7 +7,7 @@ mod messages;
 
 use std::process::ExitCode;
 
-use driver::{Kind, Peer, Runtime, Variant};
+use driver::{Kind, Runtime, Variant};
 
 use asynchronous::Asynchronous;
 use blocking::Blocking;
@@ -23,6 +23,5 @@ fn main() -> ExitCode {
         Variant::of::<Classic>("dip classic", Runtime::CurrentThread)
             .note("the classic wire; the reply is an acknowledgement"),
     ];
-    let peer = Peer { crates: &["dip-ipc", "tokio"], also: None };
-    driver::main(&peer, &variants.map(|variant| variant.kind(Kind::Dip)))
+    driver::main(&variants.map(|variant| variant.kind(Kind::Dip).crates(&["dip-ipc"])))
 }

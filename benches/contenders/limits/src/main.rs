@@ -8,7 +8,7 @@ mod session;
 
 use std::process::ExitCode;
 
-use driver::{Kind, Peer, Runtime, Variant};
+use driver::{Kind, Runtime, Variant};
 
 use asynchronous::Asynchronous;
 use blocking::Blocking;
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             .note("raw tokio; many frames in one write; bytes, which nobody reads");
     let typed = Variant::of::<Asynchronous<BATCHED, TYPED>>("tokio typed", Runtime::CurrentThread)
         .note("raw tokio; many frames in one write; bincode on both sides: the typed limit");
-    let peer = Peer { crates: &["tokio", "bincode"], also: None };
-    driver::main(&peer, &[std, each, batched, typed].map(|variant| variant.kind(Kind::Limit)))
+    let [each, batched] = [each, batched].map(|variant| variant.crates(&["tokio"]));
+    let typed = typed.crates(&["tokio", "bincode"]);
+    driver::main(&[std, each, batched, typed].map(|variant| variant.kind(Kind::Limit)))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use driver::{Contender, Counts, Message, Peer, Ready, Result, Runtime, Stop, Variant, Workload};
+use driver::{Contender, Counts, Message, Ready, Result, Runtime, Stop, Variant, Workload};
 use futures::StreamExt;
 use tarpc::context::{self, Context};
 use tarpc::serde_transport::unix;
@@ -52,12 +52,9 @@ impl Contender for Tarpc {
         ready.listening()?;
         while let Some(connection) = connections.next().await {
             let channel = BaseChannel::with_defaults(connection?);
-            // As its documentation does: a task for each call.
             // On the task of the connection: a task for each call, as in its examples, takes a tenth
             // longer, and on the multi-thread runtime twice as long.
-            tokio::spawn(
-                channel.execute(Handlers.serve()).for_each_concurrent(None, |call| call),
-            );
+            tokio::spawn(channel.execute(Handlers.serve()).for_each_concurrent(None, |call| call));
         }
         Ok(())
     }
@@ -85,5 +82,5 @@ fn main() -> ExitCode {
         Variant::of::<Tarpc>("tarpc ct", Runtime::CurrentThread),
         Variant::of::<Tarpc>("tarpc mt", Runtime::MultiThread),
     ];
-    driver::main(&Peer { crates: &["tarpc"], also: None }, &variants)
+    driver::main(&variants.map(|variant| variant.crates(&["tarpc"])))
 }
