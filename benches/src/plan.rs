@@ -54,8 +54,9 @@ impl Plan {
     /// In words.
     pub(crate) fn mode(&self) -> String {
         format!(
-            "{} rounds of {} ms after {} ms to warm up",
+            "{} round{} of {} ms after {} ms to warm up",
             self.rounds,
+            if self.rounds == 1 { "" } else { "s" },
             self.window.as_millis(),
             self.warm_up.as_millis()
         )
