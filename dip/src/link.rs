@@ -46,6 +46,8 @@ pub(crate) struct State {
     driver: Option<Waker>,
     /// The driver will look before it sleeps: nobody has to wake it.
     awake: bool,
+    /// Who was woken for an outcome and has not taken it yet.
+    unclaimed: usize,
     ending: Option<Ending>,
     /// Who waits for all outcomes to be there, or for the end.
     watching: Watchers,
@@ -92,6 +94,7 @@ impl Link {
             waiting: Vec::new(),
             driver: None,
             awake: false,
+            unclaimed: 0,
             ending: None,
             watching: Watchers::default(),
         };
@@ -169,6 +172,7 @@ impl Link {
     pub(crate) fn poll_outcome(&self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Outcome> {
         let mut state = self.lock();
         if let Some(outcome) = state.session.outcome(ticket) {
+            state.unclaimed = state.unclaimed.saturating_sub(1);
             return Poll::Ready(outcome);
         }
         let old = state.wait(ticket, cx.waker());
@@ -181,6 +185,7 @@ impl Link {
     /// Nobody waits any more for an operation that has not ended.
     pub(crate) fn abandon(&self, ticket: Ticket, now: Instant) {
         let mut state = self.lock();
+        state.unclaimed = state.unclaimed.saturating_sub(1);
         // The place is another's as soon as the operation is over.
         let old = state.waiting.get_mut(ticket.slot()).and_then(Option::take);
         state.session.abandon(ticket, now);
@@ -375,6 +380,11 @@ impl State {
         self.awake = true;
     }
 
+    /// Whether callers that were woken are about to run, and may have more to send.
+    pub(crate) fn expects_more(&self) -> bool {
+        self.unclaimed > 0
+    }
+
     /// The driver is about to sleep.
     pub(crate) fn end_turn(&mut self, waker: &Waker) {
         self.awake = false;
@@ -388,7 +398,11 @@ impl State {
         loop {
             match self.session.poll_event()? {
                 Event::Woken(ticket) => {
-                    wake.extend(self.waiting.get_mut(ticket.slot()).and_then(Option::take));
+                    if let Some(waker) = self.waiting.get_mut(ticket.slot()).and_then(Option::take)
+                    {
+                        self.unclaimed += 1;
+                        wake.push(waker);
+                    }
                 }
                 event => return Some(event),
             }

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use std::task::{self, Poll, Waker};
 use std::time::Instant;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use crate::context::Context;
 use crate::link::{Ending, Link, State};
 use crate::peer::Peer;
@@ -40,6 +42,10 @@ pub(crate) struct Connection {
     input: Input,
     /// There may be whole frames in the input.
     unhandled: bool,
+    /// The runtime runs the driver before other tasks that are ready.
+    hasty: bool,
+    /// It has let others run first.
+    deferred: bool,
     /// What is being written, without the lock of the link.
     output: Output,
     tasks: Arc<Tasks>,
@@ -93,6 +99,8 @@ impl Connection {
             stalled: None,
             due: None,
             unhandled: true,
+            hasty: false,
+            deferred: false,
             exhausted: false,
             unwritable: None,
             draining: false,
@@ -115,6 +123,7 @@ impl Connection {
     /// Drives the connection until its end.
     pub(crate) async fn run(mut self) -> CloseReason {
         let mut alarms = Alarms::new(&self.serving.service);
+        self.hasty = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
         let reason = poll_fn(|cx| self.poll(&mut alarms, cx)).await;
         self.closing = Some(reason);
         self.finish(reason).await;
@@ -153,6 +162,7 @@ impl Connection {
             match self.look(came, blocked, cx.waker()) {
                 Next::Ended(reason) => return Poll::Ready(reason),
                 Next::Sleep => return Poll::Pending,
+                Next::Defer => break,
                 Next::Again => {}
             }
             blocked = !self.output.is_empty() && !self.poll_write(cx);
@@ -174,10 +184,18 @@ impl Connection {
         let verdict = self.verdict(&mut state);
         let happened = came || event.is_some() || !self.woken.is_empty();
         let writes = !blocked && !self.output.is_empty();
+        // The runtime with many threads runs a driver that a caller has woken right behind that caller,
+        // and would have it write each message alone.
+        let defers = self.hasty && !self.deferred && state.expects_more();
+        if writes && !happened && verdict.is_none() && defers {
+            self.deferred = true;
+            return Next::Defer;
+        }
         if verdict.is_none() && !happened && !writes {
             state.show(&mut self.woken);
             if self.woken.is_empty() {
                 self.due = self.next_due(&state);
+                self.deferred = false;
                 state.end_turn(waker);
                 return Next::Sleep;
             }
@@ -219,5 +237,7 @@ impl Connection {
 enum Next {
     Ended(CloseReason),
     Sleep,
+    /// Others run first.
+    Defer,
     Again,
 }

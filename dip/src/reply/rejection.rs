@@ -34,7 +34,11 @@ use crate::wire::classic;
 /// ```
 // No `std::error::Error` here: it would rule out `From<E: Error>`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Rejection {
+pub struct Rejection(Box<Inner>);
+
+/// A rejection is rare, and a result that may be one is passed on often: so it is small.
+#[derive(Clone, PartialEq, Eq)]
+struct Inner {
     code: Code,
     class: Cow<'static, str>,
     text: String,
@@ -61,11 +65,13 @@ impl Rejection {
     /// A rejection of this class: the name of an exception that the peer's code matches on.
     pub fn named(class: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         let (code, class, text) = (Code::Rejected, class.into(), text.into());
-        Self { code, class, text, detail: Bytes::new(), unseen: false }
+        Self(Box::new(Inner { code, class, text, detail: Bytes::new(), unseen: false }))
     }
 
     pub(crate) fn of(code: Code, class: &'static str, text: impl Into<String>) -> Self {
-        Self { code, ..Self::named(class, text) }
+        let mut rejection = Self::named(class, text);
+        rejection.0.code = code;
+        rejection
     }
 
     /// The error that the message declares. One that cannot travel as a value, because it does not
@@ -74,11 +80,11 @@ impl Rejection {
     where
         E: std::error::Error + Serialize + DeserializeOwned,
     {
-        let in_words = Self::named(class_of(std::any::type_name::<E>()), error.to_string());
-        match detail_of(error) {
-            Some(detail) => Self { code: Code::App, detail, ..in_words },
-            None => in_words,
+        let mut rejection = Self::named(class_of(std::any::type_name::<E>()), error.to_string());
+        if let Some(detail) = detail_of(error) {
+            (rejection.0.code, rejection.0.detail) = (Code::App, detail);
         }
+        rejection
     }
 
     /// The answer to a type that nobody knows; the text is that of the Python package.
@@ -103,39 +109,40 @@ impl Rejection {
 
     /// The name of the error's class, as a Python peer sees it.
     pub fn class(&self) -> &str {
-        &self.class
+        &self.0.class
     }
 
     /// What the peer is told.
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// Why the message was refused.
     pub fn code(&self) -> Code {
-        self.code
+        self.0.code
     }
 
     /// The class and the text as both wires say them, in at most 1 KiB.
     pub(crate) fn text_on_wire(&self) -> String {
-        classic::error_text(&self.class, &self.text)
+        classic::error_text(&self.0.class, &self.0.text)
     }
 }
 
 impl Rejection {
     /// The declared error in bincode, empty unless the code is [`Code::App`].
     pub(crate) fn detail(&self) -> &Bytes {
-        &self.detail
+        &self.0.detail
     }
 
     /// Whether a handler has seen the message.
     pub(crate) fn handled(&self) -> Handled {
-        if self.unseen { Handled::No } else { self.code.handled() }
+        if self.0.unseen { Handled::No } else { self.0.code.handled() }
     }
 
     /// No handler has seen the message.
-    pub(crate) fn unseen(self) -> Self {
-        Self { unseen: true, ..self }
+    pub(crate) fn unseen(mut self) -> Self {
+        self.0.unseen = true;
+        self
     }
 }
 
@@ -190,13 +197,13 @@ impl Rejection {
 /// As Python prints an exception: `ValueError('text')`.
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", self.class, classic::Quoted(&self.text))
+        write!(f, "{}({})", self.0.class, classic::Quoted(&self.0.text))
     }
 }
 
 impl fmt::Debug for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Rejection({:?}, {self})", self.code)
+        write!(f, "Rejection({:?}, {self})", self.0.code)
     }
 }
 
