@@ -55,7 +55,7 @@ pub(crate) type Later = Pin<Box<dyn Future<Output = Result<OwnedBody, Unanswered
 
 /// Where the messages of a handle go.
 pub(crate) trait Route: Send + Sync {
-    /// The way there, as far as it is known without waiting.
+    /// The way there, as far as it is known without waiting, for this process.
     fn ready(&self, now: Instant) -> Ready;
 
     /// How long a message may take that says nothing of it.
@@ -228,7 +228,11 @@ impl Called {
         message: &Message,
         timeout: Duration,
     ) -> Result<Self, Reason> {
-        Self::begin_at(link, message, timeout, Instant::now(), None)
+        let now = Instant::now();
+        if link.is_forked(now) {
+            return Err(Reason::Forked);
+        }
+        Self::begin_at(link, message, timeout, now, None)
     }
 
     fn begin_at(
@@ -238,10 +242,8 @@ impl Called {
         now: Instant,
         waker: Option<&Waker>,
     ) -> Result<Self, Reason> {
-        if link.is_forked(now) {
-            return Err(Reason::Forked);
-        }
-        let &Message { mtype, name, way, scope, .. } = message;
+        let &Message { mtype, name, way, .. } = message;
+        let scope = message.scope.as_deref().copied();
         if link.differs(mtype) {
             return Err(Reason::SchemaMismatch { mtype, name });
         }

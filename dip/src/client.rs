@@ -313,7 +313,8 @@ impl Client {
     ///
     /// Those of [`call`](Self::call).
     pub fn call_raw(&self, mtype: impl Into<Mtype>, body: impl Into<Bytes>) -> Call<Bytes> {
-        let message = Message { scope: self.scope, ..Message::raw(mtype.into(), body.into()) };
+        let message =
+            Message { scope: self.scope.map(Box::new), ..Message::raw(mtype.into(), body.into()) };
         Call::raw(self.shared.clone(), Ok(message))
     }
 
@@ -374,7 +375,7 @@ impl Client {
     }
 
     fn acknowledged(&self, message: Result<Message, Reason>) -> Call {
-        let message = message.map(|message| Message { scope: self.scope, ..message });
+        let message = message.map(|message| Message { scope: self.scope.map(Box::new), ..message });
         Call::acknowledged(self.shared.clone(), message)
     }
 }

@@ -27,6 +27,8 @@ use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 /// A message that has arrived whole.
 pub(crate) struct Arrival<'a> {
     pub(crate) mtype: Mtype,
+    /// Where messages of its type go, if anybody knows it.
+    pub(crate) to: Option<&'a Arc<Destination>>,
     pub(crate) body: Body<'a>,
     /// Until when its handler may take.
     pub(crate) deadline: Instant,
@@ -59,12 +61,10 @@ pub(crate) struct Sender<'a> {
 impl Sender<'_> {
     /// Decodes a message and starts its handler.
     pub(crate) fn dispatch(&mut self, arrival: Arrival<'_>) -> Dispatched {
-        let routes = self.service.routes();
-        let mtype = arrival.mtype;
-        let to = routes.find(mtype.number());
-        let handler = to.and_then(|to| to.handler).or(routes.fallback_of(mtype.number()));
-        match (handler, to) {
-            (Some(handler), to) => self.start(handler, to, arrival),
+        let Arrival { mtype, to, .. } = arrival;
+        let fallback = || self.service.routes().fallback_of(mtype.number());
+        match (to.and_then(|to| to.handler).or_else(fallback), to) {
+            (Some(handler), _) => self.start(handler, arrival),
             (None, Some(to)) => Dispatched::Done(self.unhandled(to, arrival.body)),
             (None, None) => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
         }
@@ -90,12 +90,8 @@ impl Sender<'_> {
         answer.map(|()| Bytes::new())
     }
 
-    fn start(
-        &mut self,
-        handler: &'static HandlerEntry,
-        to: Option<&Arc<Destination>>,
-        arrival: Arrival<'_>,
-    ) -> Dispatched {
+    fn start(&mut self, handler: &'static HandlerEntry, arrival: Arrival<'_>) -> Dispatched {
+        let to = arrival.to;
         if let Some(to) = to {
             to.counters.count.fetch_add(1, Relaxed);
         }
@@ -116,7 +112,7 @@ impl Sender<'_> {
         handler: &'static HandlerEntry,
         arrival: Arrival<'_>,
     ) -> Result<Running, Rejection> {
-        let Arrival { mtype, body, deadline, scope, nested } = arrival;
+        let Arrival { mtype, to, body, deadline, scope, nested } = arrival;
         if handler.order.is_some_and(self.would_deadlock) {
             let why = "a handler it serves holds the lane that its own handler has to wait for";
             return Err(Rejection::of(Code::WouldDeadlock, "RuntimeError", why));
@@ -139,9 +135,11 @@ impl Sender<'_> {
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),
             Order::Server => self.service.lanes().of_server(),
         }));
-        let mut running = Running::new(handler, context.clone(), work, turn);
+        let apart = handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
+        let mut running = Running::new(handler, context, work, turn, apart);
         let Some(memory) = memory else { return Ok(running) };
         running.count(self.service);
+        let context = running.context().clone();
         let (service, queue) = (self.service.clone(), self.queue.clone());
         let cap = service.limits().handler_cap;
         Ok(Running::elsewhere(handler, context, async move {

@@ -183,8 +183,9 @@ impl Peer {
 }
 
 impl Route for Connected {
-    fn ready(&self, _: Instant) -> Ready {
+    fn ready(&self, now: Instant) -> Ready {
         match &self.link {
+            Some(link) if link.is_forked(now) => Ready::Refused(Reason::Forked),
             Some(link) => Ready::Link(link.clone()),
             None => Ready::Refused(Reason::NotSupported(CLASSIC)),
         }

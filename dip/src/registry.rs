@@ -14,7 +14,7 @@ use crate::protocol::{Protocol, ProtocolEntry};
 mod routes;
 mod schemas;
 
-pub(crate) use routes::{Destination, Routes, Slowness};
+pub(crate) use routes::{Destination, Routes};
 pub(crate) use schemas::schemas;
 
 /// Which handlers a server has.

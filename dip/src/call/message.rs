@@ -20,7 +20,8 @@ pub(crate) struct Message {
     /// Its reply is `()`: the classic wire can carry it.
     pub(crate) acknowledged: bool,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) scope: Option<Scope>,
+    /// Few messages are sent on behalf of a handler.
+    pub(crate) scope: Option<Box<Scope>>,
 }
 
 /// Whether an answer is waited for.
@@ -42,7 +43,7 @@ impl Message {
             way,
             acknowledged: std::any::TypeId::of::<M::Reply>() == std::any::TypeId::of::<()>(),
             timeout: M::DEADLINE,
-            scope,
+            scope: scope.map(Box::new),
             ..Self::encode(M::MTYPE, M::MAX_LEN, |body| message.encode(body))?
         })
     }

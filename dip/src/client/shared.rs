@@ -173,7 +173,8 @@ impl Route for Shared {
             let classic = matches!(&*self.reached(), Reached::Classic(_));
             let default = if classic { CLASSIC_TIMEOUT } else { NATIVE_TIMEOUT };
             let own = after(message.timeout.or(self.timeout).unwrap_or(default));
-            let inherited = message.scope.and_then(|scope| scope.deadline).map(Instant::from_std);
+            let inherited =
+                message.scope.as_ref().and_then(|scope| scope.deadline).map(Instant::from_std);
             let deadline = inherited.map_or(own, |inherited| own.min(inherited));
             let here = |error| Unanswered::Here(error);
             match self.reach(deadline).await.map_err(|why| here(why.into()))? {

@@ -246,10 +246,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Dispatched::Done(answer);
         }
         let Self { service, peer, queue, spare, lane, .. } = &mut *self;
-        let mtype = service.routes().byte(mtype).map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
+        let to = service.routes().byte(mtype);
+        let mtype = to.map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);
-        let arrival = Arrival { mtype, body, deadline, scope: None, nested: false };
+        let arrival = Arrival { mtype, to, body, deadline, scope: None, nested: false };
         Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false }.dispatch(arrival)
     }
 

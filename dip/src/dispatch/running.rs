@@ -28,6 +28,8 @@ pub(crate) struct Running {
     stoppable: bool,
     /// Somebody else counts it.
     counted: bool,
+    /// It keeps others waiting, and is a task of its own from the start.
+    apart: bool,
 }
 
 enum Stage {
@@ -45,11 +47,13 @@ impl Running {
         context: Context,
         work: Work,
         turn: Turn,
+        apart: bool,
     ) -> Self {
         let stoppable = handler.cancel && matches!(work, Work::Future(_));
         let (turn, stage) = (None, Stage::Waiting(turn, work));
         let counted = false;
-        Self { stage, turn, permit: None, count: None, handler, context, stoppable, counted }
+        let (permit, count) = (None, None);
+        Self { stage, turn, permit, count, handler, context, stoppable, counted, apart }
     }
 
     /// A handler that runs and is counted wherever `elsewhere` lets it.
@@ -60,7 +64,8 @@ impl Running {
     ) -> Self {
         let stage = Stage::Elsewhere(Box::pin(elsewhere));
         let (turn, permit, count) = (None, None, None);
-        Self { stage, turn, permit, count, handler, context, stoppable: true, counted: true }
+        let (stoppable, counted, apart) = (true, true, false);
+        Self { stage, turn, permit, count, handler, context, stoppable, counted, apart }
     }
 
     pub(crate) fn handler(&self) -> &'static HandlerEntry {
@@ -69,6 +74,11 @@ impl Running {
 
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// Whether it is to be a task of its own from the start.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.apart
     }
 
     /// Whether it can be dropped amid its code when nobody waits for it any more.

@@ -64,7 +64,8 @@ impl Kind {
     ];
 
     fn of(byte: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
+        // Their numbers begin at 1 and have no gaps.
+        Self::ALL.get(usize::from(byte).wrapping_sub(1)).copied()
     }
 
     /// Whether a body of this kind may come in pieces.

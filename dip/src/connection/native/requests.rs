@@ -21,7 +21,6 @@ use crate::limits;
 use crate::link::{Link, Scope};
 use crate::mtype::Mtype;
 use crate::peer::Peer;
-use crate::registry::Slowness;
 use crate::reply::{Code, Written};
 use crate::service::{Lane, Service};
 use crate::session::native::{Event, Receipt, Received, RequestKey, Session, Violation, Why};
@@ -145,22 +144,22 @@ impl Connection {
     /// time that tokio gives a task; what is ready counts as ready all the same.
     fn poll_first(&mut self, running: &mut Running, cx: &mut task::Context<'_>) -> Poll<Written> {
         self.reply.clear();
-        let (service, handler) = (&*self.serving.service, running.handler());
-        let to = service.routes().find(running.context().mtype().number());
-        let slow = to.map(|to| &to.counters.slow);
-        if handler.spawn || slow.is_some_and(Slowness::is_slow) {
+        let service = &*self.serving.service;
+        if running.is_apart() {
             running.wait(service);
             return Poll::Pending;
         }
         let begun = (self.timed > 0).then(Instant::now);
         let first = poll_fn(|cx| running.poll(service, cx, &mut self.reply));
         let polled = pin!(unconstrained(first)).poll(cx);
-        if let (Some(begun), Some(slow)) = (begun, slow) {
+        if let Some(begun) = begun
+            && let Some(to) = service.routes().find(running.context().mtype().number())
+        {
             let took = begun.elapsed();
             if took <= SLOW {
-                slow.quick();
-            } else if slow.slow() {
-                let handler = handler.name;
+                to.counters.slow.quick();
+            } else if to.counters.slow.slow() {
+                let handler = running.handler().name;
                 tracing::debug!(handler, ?took, "a task of its own from now on (said once)");
             }
         }
@@ -238,16 +237,16 @@ impl Serving {
     }
 
     fn arrival<'a>(
-        &self,
+        &'a self,
         mtype: u32,
         body: Body<'a>,
         scope: Scope,
         deadline: Instant,
         nested: bool,
     ) -> Arrival<'a> {
-        let known = self.service.routes().find(mtype);
-        let mtype = known.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
-        Arrival { mtype, body, deadline, scope: Some(scope), nested }
+        let to = self.service.routes().find(mtype);
+        let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
+        Arrival { mtype, to, body, deadline, scope: Some(scope), nested }
     }
 
     /// Decodes a message and starts its handler.

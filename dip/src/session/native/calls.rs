@@ -19,7 +19,8 @@ impl Session {
             None => self.enter(What::Call, &out, parent, depth),
         };
         let Outgoing { mtype, body, trace, .. } = out;
-        if self.may_start(depth) && self.first_queued(depth).is_none() {
+        let first = self.queued.is_empty() || self.first_queued(depth).is_none();
+        if first && self.may_start(depth) {
             self.start_call(ticket, mtype, body, trace);
         } else {
             self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
@@ -29,7 +30,12 @@ impl Session {
 
     /// Starts what has waited for permits, credit, or room in the output.
     pub(super) fn start_queued(&mut self) {
-        self.pay_notices();
+        if !self.unpaid.is_empty() {
+            self.pay_notices();
+        }
+        if self.queued.is_empty() {
+            return;
+        }
         let mut from = 0;
         while let Some((&(depth, _), _)) = self.queued.range((from, 0)..).next() {
             let mut orphans = false;
@@ -80,18 +86,18 @@ impl Session {
 
     /// A call has its permit.
     fn start_call(&mut self, ticket: Ticket, mtype: u32, body: Body<'_>, trace: Option<Trace>) {
-        let Some(operation) = self.operations.of(ticket) else { return };
-        let depth = usize::from(operation.depth);
         let Some(id) = self.ids.take(ticket) else {
             return self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
         };
-        self.permits[depth] += 1;
+        let Some(operation) = self.operations.of(ticket) else { return };
+        self.permits[usize::from(operation.depth)] += 1;
         if body.len() > SHORT_BODY {
             let body = body.into_bytes();
             return self.put_body(ticket, Kind::Request, id, Message { mtype, body, trace });
         }
         operation.stage = Stage::Sent { id, cancelled: false };
-        let metadata = self.metadata(ticket, trace);
+        let (parent, deadline) = (operation.parent, operation.deadline);
+        let metadata = self.metadata_of(parent, deadline, trace);
         self.write_message(Header { mtype, ..Header::new(Kind::Request, id) }, &metadata, &body);
         self.written(ticket);
     }

@@ -5,19 +5,13 @@ use std::time::Instant;
 use super::bodies::Owner;
 use super::flush::Doubt;
 use super::operations::{Claim, Kind as What, Stage};
-use super::{Outcome, Refused, Session, Ticket, Violation};
+use super::{Event, Outcome, Refused, Session, Ticket, Violation};
 use crate::wire::native::{Header, Kind, Metadata};
 
 impl Session {
     /// Takes the outcome, if it is there. The ticket is over then.
     pub(crate) fn outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
-        let operation = self.operations.of(ticket)?;
-        if !matches!(operation.claim, Claim::There(_)) {
-            return None;
-        }
-        let claim = std::mem::replace(&mut operation.claim, Claim::Given);
-        self.operations.sweep(ticket);
-        if let Claim::There(outcome) = claim { Some(outcome) } else { None }
+        self.operations.take_outcome(ticket)
     }
 
     /// Nobody waits for the outcome any more: what is not sent is forgotten, a call is cancelled.
@@ -108,17 +102,22 @@ impl Session {
     pub(super) fn answered_by(&mut self, id: u32, outcome: Option<Outcome>) {
         let Some(ticket) = self.ids.call_of(id) else { return };
         let Some(operation) = self.operations.of(ticket) else { return };
-        if let Stage::Body { .. } = operation.stage {
-            self.unwritten.remove(&operation.number);
+        let stage = std::mem::replace(&mut operation.stage, Stage::Over);
+        let (depth, number) = (operation.depth, operation.number);
+        if let (Claim::Waiting, Some(outcome)) = (&operation.claim, outcome) {
+            operation.claim = Claim::There(outcome);
+            self.events.push_back(Event::Woken(ticket));
+        } else {
+            self.operations.sweep(ticket);
+        }
+        if let Stage::Body { .. } = stage {
+            self.unwritten.remove(&number);
             self.bodies.remove(Owner::Operation(ticket));
             // The peer skips pieces until it knows that no more come.
             self.write_cancel(id);
         }
-        self.release(ticket, id);
-        if let Some(outcome) = outcome {
-            self.settle(ticket, outcome);
-        }
-        self.end(ticket);
+        self.permits[usize::from(depth)] -= 1;
+        self.ids.free(id);
         self.start_queued();
     }
 

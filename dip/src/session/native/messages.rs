@@ -150,15 +150,26 @@ impl Session {
 
     pub(super) fn metadata(&self, ticket: Ticket, trace: Option<Trace>) -> Metadata {
         let Some(operation) = self.operations.peek(ticket) else { return Metadata::default() };
-        let parent = operation.parent.map(|key| self.requests.id(key));
-        let deadline = operation.deadline.map(|deadline| self.left(deadline));
+        self.metadata_of(operation.parent, operation.deadline, trace)
+    }
+
+    pub(super) fn metadata_of(
+        &self,
+        parent: Option<RequestKey>,
+        deadline: Option<Instant>,
+        trace: Option<Trace>,
+    ) -> Metadata {
+        let parent = parent.map(|key| self.requests.id(key));
+        let deadline = deadline.map(|deadline| self.left(deadline));
         Metadata { parent, deadline, trace, ..Metadata::default() }
     }
 
     /// Milliseconds, rounded up.
     pub(super) fn left(&self, deadline: Instant) -> u32 {
         let left = deadline.saturating_duration_since(self.now);
-        u32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX).max(1)
+        let rest = u64::from(left.subsec_nanos().div_ceil(1_000_000));
+        let left = left.as_secs().saturating_mul(1000).saturating_add(rest);
+        u32::try_from(left).unwrap_or(u32::MAX).max(1)
     }
 
     pub(super) fn write_message(&mut self, header: Header, metadata: &Metadata, body: &[u8]) {
@@ -168,7 +179,9 @@ impl Session {
 
     /// No byte of this message is to go out any more that is not in the output.
     pub(super) fn written(&mut self, ticket: Ticket) {
-        if let Some(operation) = self.operations.of(ticket) {
+        if !self.unwritten.is_empty()
+            && let Some(operation) = self.operations.of(ticket)
+        {
             self.unwritten.remove(&operation.number);
         }
     }

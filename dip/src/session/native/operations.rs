@@ -114,16 +114,32 @@ impl Operations {
         self.peek(ticket).is_some_and(|operation| matches!(operation.claim, Claim::There(_)))
     }
 
+    /// Takes an outcome, if it is there.
+    pub(super) fn take_outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
+        let slot = self.slots.get_mut(ticket.slot())?;
+        let operation = slot.operation.as_mut().filter(|_| slot.generation == ticket.generation)?;
+        let Claim::There(_) = operation.claim else { return None };
+        let claim = std::mem::replace(&mut operation.claim, Claim::Given);
+        if let Stage::Over = operation.stage {
+            self.free(ticket.slot);
+        }
+        if let Claim::There(outcome) = claim { Some(outcome) } else { None }
+    }
+
+    fn free(&mut self, slot: u32) {
+        let place = &mut self.slots[slot as usize];
+        place.operation = None;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(slot);
+    }
+
     /// Frees the slot if neither the wire nor the caller needs it any more.
     pub(super) fn sweep(&mut self, ticket: Ticket) {
         let over = self.peek(ticket).is_some_and(|operation| {
             matches!((&operation.stage, &operation.claim), (Stage::Over, Claim::Given))
         });
         if over {
-            let slot = &mut self.slots[ticket.slot()];
-            slot.operation = None;
-            slot.generation = slot.generation.wrapping_add(1);
-            self.free.push(ticket.slot);
+            self.free(ticket.slot);
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
-use crate::wire::native::{Header, Metadata};
+use crate::wire::native::{HEADER, Header, Metadata};
 
 /// Shorter bodies are copied behind their header.
 const COPIED: usize = 4 << 10;
@@ -132,6 +132,7 @@ impl Output {
         // A piece is never longer than a `u32` can say.
         header.body = u32::try_from(body).unwrap_or(u32::MAX);
         let before = self.small.len();
+        self.small.reserve(HEADER + usize::from(header.metadata) + body.min(COPIED));
         self.small.extend_from_slice(&header.encode());
         metadata.encode(&mut self.small);
         let added = self.small.len() - before + body;

@@ -43,7 +43,20 @@ impl Metadata {
     /// # Errors
     ///
     /// On metadata that does not hold what its lengths say, on a tag that comes twice.
-    pub(crate) fn parse(mut bytes: &[u8]) -> Result<Self, Malformed> {
+    #[inline]
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        match *bytes {
+            [] => Ok(Self::default()),
+            // Most calls say how long they may take, and nothing else.
+            [DEADLINE, 0, 4, a, b, c, d] => {
+                let deadline = Some(deadline(u32::from_be_bytes([a, b, c, d]))?);
+                Ok(Self { deadline, ..Self::default() })
+            }
+            _ => Self::parse_any(bytes),
+        }
+    }
+
+    fn parse_any(mut bytes: &[u8]) -> Result<Self, Malformed> {
         let mut metadata = Self::default();
         let mut seen = [false; 256];
         while !bytes.is_empty() {
@@ -64,10 +77,7 @@ impl Metadata {
         match tag {
             TOTAL => self.total = Some(u64::from_be_bytes(fixed(value)?)),
             PARENT => self.parent = Some(u32::from_be_bytes(fixed(value)?)),
-            DEADLINE => match u32::from_be_bytes(fixed(value)?) {
-                0 => return Err(Malformed("a deadline of 0 ms")),
-                left => self.deadline = Some(left),
-            },
+            DEADLINE => self.deadline = Some(deadline(u32::from_be_bytes(fixed(value)?))?),
             MESSAGE_ID => {
                 let bytes: [u8; 16] = fixed(value)?;
                 let [sequence, settled_below] = [0, 8].map(|at| {
@@ -84,7 +94,20 @@ impl Metadata {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match *self {
+            Self { total: None, parent: None, message_id: None, trace: None, deadline, .. } => {
+                if let Some(deadline) = deadline {
+                    let [a, b, c, d] = deadline.to_be_bytes();
+                    out.extend_from_slice(&[DEADLINE, 0, 4, a, b, c, d]);
+                }
+            }
+            _ => self.encode_any(out),
+        }
+    }
+
+    fn encode_any(&self, out: &mut Vec<u8>) {
         if let Some(total) = self.total {
             put(out, TOTAL, &total.to_be_bytes());
         }
@@ -114,6 +137,10 @@ impl Metadata {
             + field(self.message_id.is_some(), 16)
             + field(self.trace.is_some(), 25)
     }
+}
+
+fn deadline(left: u32) -> Result<u32, Malformed> {
+    if left == 0 { Err(Malformed("a deadline of 0 ms")) } else { Ok(left) }
 }
 
 fn put(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
