@@ -5,6 +5,7 @@
 
 mod admission;
 mod alarms;
+mod answers;
 mod last_words;
 mod requests;
 mod tasks;
@@ -23,12 +24,13 @@ use crate::link::{Ending, Link, State};
 use crate::peer::Peer;
 use crate::reply::Code;
 use crate::service::{CloseReason, Memory, Service};
-use crate::session::native::{Input, Output};
+use crate::session::native::{Input, Output, Received};
 use crate::transport::Stream;
 
 use admission::Account;
 use alarms::{Alarm, Alarms};
-use requests::{Last, Serving};
+use answers::Answers;
+use requests::Serving;
 use tasks::Tasks;
 use time::Pace;
 
@@ -49,9 +51,9 @@ pub(crate) struct Connection {
     /// What is being written, without the lock of the link.
     output: Output,
     tasks: Arc<Tasks>,
-    /// The reply of the handler that was polled last.
-    reply: Vec<u8>,
-    last: Last,
+    /// Messages that were taken from the input and wait for their turn.
+    taken: Vec<Received>,
+    answers: Answers,
     spare: Context,
     /// Batches in which handlers are timed.
     timed: u8,
@@ -89,8 +91,8 @@ impl Connection {
             account: Account::new(Memory::new(service.memory())),
             output: Output::default(),
             tasks: Arc::default(),
-            reply: Vec::new(),
-            last: Last::Nothing,
+            taken: Vec::new(),
+            answers: Answers::default(),
             spare: Context::first(&peer, service.states()),
             timed: 0,
             pace: Pace::default(),

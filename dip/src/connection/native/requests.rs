@@ -12,6 +12,7 @@ use tokio::task::coop::unconstrained;
 
 use super::Connection;
 use super::admission::Admitting;
+use super::answers::Answer;
 use super::tasks::{self, Stopped};
 use crate::codec::{Body, Encoded};
 use crate::context::{Context, GivenUp};
@@ -23,90 +24,118 @@ use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::{Code, Written};
 use crate::service::{Lane, Service};
-use crate::session::native::{Event, Receipt, Received, RequestKey, Session, Violation, Why};
+use crate::session::native::{Event, Receipt, Received, RequestKey, Violation, Why};
 
-/// Handlers that are run before what they answered is written.
+/// Messages that are handled before what they were answered is written.
 const BATCH: usize = 256;
+
+/// Messages that are taken from the input together.
+const TOGETHER: usize = 64;
+
+/// Replies that wait for others of their batch, in bytes.
+const WAITING: usize = 64 << 10;
 
 impl Connection {
     /// Handles what was read, up to a batch.
     pub(super) fn handle_input(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
-        let begun = Instant::now();
-        let handled = self.handle_batch(begun, cx);
-        if !self.last.is_nothing() {
-            self.last.tell(&mut self.serving.link.lock().session, &self.reply);
-        }
-        let slow = begun.elapsed() > SLOW;
-        self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
-        handled
-    }
-
-    fn handle_batch(
-        &mut self,
-        now: Instant,
-        cx: &mut task::Context<'_>,
-    ) -> Result<Batch, Violation> {
-        let mut any = false;
-        for _ in 0..BATCH {
-            let Self { serving, input, account, woken, last, reply, spare, .. } = &mut *self;
-            let mut state = serving.link.lock();
-            state.begin_turn();
-            last.tell(&mut state.session, reply);
-            let mut admission = Admitting { serving, account };
-            let (received, event) = loop {
-                let received = input.next(&mut state.session, &mut admission, now)?;
-                // What is given up stops before that begins which came behind it.
-                let event = state.poll_event(woken);
-                match received {
-                    Some(Received::Nothing) if event.is_none() => any = true,
-                    received => break (received, event),
-                }
-            };
-            drop(state);
-            let Some(received) = received else {
-                self.follow(event);
-                return Ok(Batch { any, more: false });
-            };
-            any = true;
-            match received {
-                Received::Nothing => {}
-                Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
-                Received::Request { key, mtype, body, deadline, depth, trace, reserved } => {
-                    let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
-                    let arrival = serving.arrival(mtype, body, scope, deadline, depth > 0);
-                    let dispatched = serving.dispatch(arrival, spare);
-                    account.release(reserved);
-                    self.run_call(key, dispatched, cx);
-                }
-                // Its deadline was for the credit it needed.
-                Received::Notice { receipt, mtype, body, trace, reserved, .. } => {
-                    let scope = Scope { request: None, deadline: None, trace };
-                    let deadline = limits::end(now, serving.service.limits().handler_cap);
-                    let arrival = serving.arrival(mtype, body, scope, deadline, false);
-                    let dispatched = serving.dispatch(arrival, spare);
-                    account.release(reserved);
-                    self.run_notice(receipt, dispatched, cx);
-                }
+        let now = Instant::now();
+        let mut batch = Batch { any: false, more: true };
+        let mut handled = 0;
+        let mut violation = None;
+        while handled < BATCH && batch.more && violation.is_none() {
+            let (event, taken) = self.take(now, &mut batch);
+            violation = taken.err();
+            let mut taken = std::mem::take(&mut self.taken);
+            handled += taken.len();
+            for received in taken.drain(..) {
+                self.take_in_hand(received, now, cx);
             }
+            self.taken = taken;
             self.follow(event);
         }
-        Ok(Batch { any: true, more: true })
+        if !self.answers.is_empty() {
+            self.answers.tell(&mut self.serving.link.lock().session);
+        }
+        let slow = now.elapsed() > SLOW;
+        self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
+        violation.map_or(Ok(batch), Err)
+    }
+
+    /// Takes whole messages from the input, up to the first that has to do with one before it: what is
+    /// given up stops before that begins which came behind it.
+    fn take(&mut self, now: Instant, batch: &mut Batch) -> (Option<Event>, Result<(), Violation>) {
+        let Self { serving, input, account, woken, answers, taken, .. } = self;
+        let mut state = serving.link.lock();
+        state.begin_turn();
+        answers.tell(&mut state.session);
+        let mut admission = Admitting { serving, account };
+        while taken.len() < TOGETHER {
+            let received = match input.next(&mut state.session, &mut admission, now) {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    batch.more = false;
+                    return (state.poll_event(woken), Ok(()));
+                }
+                Err(violation) => return (state.poll_event(woken), Err(violation)),
+            };
+            batch.any = true;
+            if !matches!(received, Received::Nothing) {
+                taken.push(received);
+            }
+            let event = state.poll_event(woken);
+            if event.is_some() {
+                return (event, Ok(()));
+            }
+        }
+        (None, Ok(()))
+    }
+
+    fn take_in_hand(&mut self, received: Received, now: Instant, cx: &mut task::Context<'_>) {
+        let Self { serving, input, account, spare, .. } = self;
+        match received {
+            Received::Nothing => {}
+            Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
+            Received::Request { key, mtype, body, deadline, depth, trace, reserved } => {
+                let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
+                let body = input.body(body);
+                let arrival = serving.arrival(mtype, body, scope, deadline, depth > 0);
+                let dispatched = serving.dispatch(arrival, spare);
+                account.release(reserved);
+                self.run_call(key, dispatched, cx);
+            }
+            // Its deadline was for the credit it needed.
+            Received::Notice { receipt, mtype, body, trace, reserved, .. } => {
+                let scope = Scope { request: None, deadline: None, trace };
+                let deadline = limits::end(now, serving.service.limits().handler_cap);
+                let body = input.body(body);
+                let arrival = serving.arrival(mtype, body, scope, deadline, false);
+                let dispatched = serving.dispatch(arrival, spare);
+                account.release(reserved);
+                self.run_notice(receipt, dispatched, cx);
+            }
+        }
+        if self.answers.replies.len() > WAITING {
+            self.answers.tell(&mut self.serving.link.lock().session);
+        }
     }
 
     /// Runs the handler of a call: to its end if it need not wait, or else as a task.
     fn run_call(&mut self, key: RequestKey, dispatched: Dispatched, cx: &mut task::Context<'_>) {
         let mut running = match dispatched {
-            Dispatched::Done(Ok(body)) => {
-                return self.last = Last::Reply(key, Encoded::Shared(body));
-            }
+            Dispatched::Done(Ok(body)) => return self.answers.push(Answer::Own(key, body)),
             Dispatched::Done(Err(why)) => return self.serving.link.refuse(key, &why),
             Dispatched::Running(running) => running,
         };
         if let Some(order) = running.handler().order {
             self.serving.link.lock().session.hold_lane(key, number(order));
         }
+        let from = self.answers.replies.len();
         match self.poll_first(&mut running, cx) {
-            Poll::Ready(Ok(encoded)) => self.last = Last::Reply(key, encoded),
+            Poll::Ready(Ok(Encoded::Copied)) => {
+                let reply = from..self.answers.replies.len();
+                self.answers.push(Answer::Here(key, reply));
+            }
+            Poll::Ready(Ok(Encoded::Shared(body))) => self.answers.push(Answer::Own(key, body)),
             Poll::Ready(Err(why)) => self.serving.link.refuse(key, &why),
             Poll::Pending => {
                 let Serving { link, service, .. } = &self.serving;
@@ -118,11 +147,11 @@ impl Connection {
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
     fn run_notice(&mut self, receipt: Receipt, dispatched: Dispatched, cx: &mut task::Context<'_>) {
         let mut running = match dispatched {
-            Dispatched::Done(_) => return self.last = Last::Notice(receipt),
+            Dispatched::Done(_) => return self.answers.push(Answer::Notice(receipt)),
             Dispatched::Running(running) => running,
         };
         if self.poll_first(&mut running, cx).is_ready() {
-            return self.last = Last::Notice(receipt);
+            return self.answers.push(Answer::Notice(receipt));
         }
         let Serving { link, service, .. } = &self.serving;
         let (link, own, cap) = (link.clone(), service.clone(), service.limits().handler_cap);
@@ -140,17 +169,16 @@ impl Connection {
         });
     }
 
-    /// Polls a handler where it is; its reply is in `self.reply`. Others of its task have used up the
+    /// Polls a handler where it is; its reply is behind the others. Others of its task have used up the
     /// time that tokio gives a task; what is ready counts as ready all the same.
     fn poll_first(&mut self, running: &mut Running, cx: &mut task::Context<'_>) -> Poll<Written> {
-        self.reply.clear();
         let service = &*self.serving.service;
         if running.is_apart() {
             running.wait(service);
             return Poll::Pending;
         }
         let begun = (self.timed > 0).then(Instant::now);
-        let first = poll_fn(|cx| running.poll(service, cx, &mut self.reply));
+        let first = poll_fn(|cx| running.poll(service, cx, &mut self.answers.replies));
         let polled = pin!(unconstrained(first)).poll(cx);
         if let Some(begun) = begun
             && let Some(to) = service.routes().find(running.context().mtype().number())
@@ -267,32 +295,6 @@ pub(super) struct Batch {
     pub(super) any: bool,
     /// There may be more in the input.
     pub(super) more: bool,
-}
-
-/// What became of the last message that was handled where it was read. The session is told together
-/// with what comes next.
-#[derive(Default)]
-pub(super) enum Last {
-    #[default]
-    Nothing,
-    /// Its reply is in the buffer for replies, or shared.
-    Reply(RequestKey, Encoded),
-    Notice(Receipt),
-}
-
-impl Last {
-    fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
-    }
-
-    fn tell(&mut self, session: &mut Session, reply: &[u8]) {
-        match std::mem::take(self) {
-            Self::Nothing => {}
-            Self::Reply(key, Encoded::Copied) => session.reply(key, Body::from(reply)),
-            Self::Reply(key, Encoded::Shared(body)) => session.reply(key, body.into()),
-            Self::Notice(receipt) => session.notice_ended(receipt),
-        }
-    }
 }
 
 /// A handler that keeps its connection busy for longer than this, time and again, becomes a task.

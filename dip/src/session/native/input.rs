@@ -25,13 +25,13 @@ const MAX_CONTROL: u32 = 4 << 10;
 
 /// What the next frame led to.
 #[derive(Debug)]
-pub(crate) enum Received<'a> {
+pub(crate) enum Received {
     /// The session has dealt with it.
     Nothing,
     Request {
         key: RequestKey,
         mtype: u32,
-        body: Body<'a>,
+        body: Whole,
         deadline: Instant,
         depth: u8,
         trace: Option<Trace>,
@@ -41,7 +41,7 @@ pub(crate) enum Received<'a> {
     Notice {
         receipt: Receipt,
         mtype: u32,
-        body: Body<'a>,
+        body: Whole,
         #[cfg_attr(
             not(test),
             expect(dead_code, reason = "it was for the credit: the handler has its cap")
@@ -112,8 +112,9 @@ enum Step {
     Notice(NoticeHead, Whole, u64),
 }
 
-/// A complete body.
-enum Whole {
+/// Where a complete body is: see [`Input::body`].
+#[derive(Debug)]
+pub(crate) enum Whole {
     /// In the read buffer.
     Here(Range<usize>),
     Own(Bytes),
@@ -152,7 +153,7 @@ impl Input {
         session: &mut Session,
         admission: &mut dyn Admission,
         now: Instant,
-    ) -> Result<Option<Received<'_>>, Violation> {
+    ) -> Result<Option<Received>, Violation> {
         session.at(now);
         let step = loop {
             match self.step(session, admission)? {
@@ -167,13 +168,11 @@ impl Input {
             Step::Refused { mtype, code } => Received::Refused { mtype, code },
             Step::Request(head, whole, reserved) => {
                 let RequestHead { key, mtype, deadline, depth, trace } = head;
-                let body = self.body(whole);
-                Received::Request { key, mtype, body, deadline, depth, trace, reserved }
+                Received::Request { key, mtype, body: whole, deadline, depth, trace, reserved }
             }
             Step::Notice(head, whole, reserved) => {
                 let NoticeHead { receipt, mtype, deadline, trace } = head;
-                let body = self.body(whole);
-                Received::Notice { receipt, mtype, body, deadline, trace, reserved }
+                Received::Notice { receipt, mtype, body: whole, deadline, trace, reserved }
             }
         };
         Ok(Some(received))
@@ -235,7 +234,8 @@ impl Input {
         }
     }
 
-    fn body(&self, whole: Whole) -> Body<'_> {
+    /// The body of a message that was handed out since there was last room made for more.
+    pub(crate) fn body(&self, whole: Whole) -> Body<'_> {
         match whole {
             Whole::Here(range) => Body::from(&self.read[range]),
             Whole::Own(bytes) => bytes.into(),

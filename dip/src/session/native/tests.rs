@@ -123,11 +123,13 @@ impl End {
                     Received::Nothing => continue,
                     Received::Request { key, body, deadline, depth, reserved, .. } => {
                         self.house.release(reserved);
-                        Got::Request { key, body: body.into_bytes(), deadline, depth }
+                        let body = self.input.body(body).into_bytes();
+                        Got::Request { key, body, deadline, depth }
                     }
                     Received::Notice { receipt, body, deadline, reserved, .. } => {
                         self.house.release(reserved);
-                        Got::Notice { receipt, body: body.into_bytes(), deadline }
+                        let body = self.input.body(body).into_bytes();
+                        Got::Notice { receipt, body, deadline }
                     }
                     Received::Refused { code, .. } => Got::Refused { code },
                 };

@@ -185,12 +185,14 @@ impl Peer {
                 match received {
                     Received::Nothing => {}
                     Received::Request { key, mtype, body, reserved, .. } => {
+                        let body = self.input.body(body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);
                         self.handlers.push(Handler { key, mtype, waits: None, stopped: false });
                     }
                     Received::Notice { receipt, mtype, body, reserved, .. } => {
+                        let body = self.input.body(body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);

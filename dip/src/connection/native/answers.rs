@@ -1,0 +1,50 @@
+//! What became of the messages that were handled where they were read. The session is told of many
+//! at once.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::codec::Body;
+use crate::session::native::{Receipt, RequestKey, Session};
+
+/// What an empty buffer for replies keeps, in bytes.
+const KEPT: usize = 64 << 10;
+
+/// Answers that the session has not been told.
+#[derive(Default)]
+pub(super) struct Answers {
+    answers: Vec<Answer>,
+    /// The replies, one behind the other.
+    pub(super) replies: Vec<u8>,
+}
+
+/// What became of a message.
+pub(super) enum Answer {
+    /// Its reply is among the others.
+    Here(RequestKey, Range<usize>),
+    Own(RequestKey, Bytes),
+    Notice(Receipt),
+}
+
+impl Answers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    pub(super) fn push(&mut self, answer: Answer) {
+        self.answers.push(answer);
+    }
+
+    pub(super) fn tell(&mut self, session: &mut Session) {
+        for answer in self.answers.drain(..) {
+            match answer {
+                Answer::Here(key, reply) => session.reply(key, Body::from(&self.replies[reply])),
+                Answer::Own(key, body) => session.reply(key, body.into()),
+                Answer::Notice(receipt) => session.notice_ended(receipt),
+            }
+        }
+        self.replies.clear();
+        self.replies.shrink_to(KEPT);
+    }
+}
