@@ -63,6 +63,8 @@ pub(crate) struct Input {
     at: usize,
     /// Bytes of `read` that were there when more were last asked for.
     kept: usize,
+    /// Bytes of `read` since then that went to bodies of their own.
+    moved: usize,
     room: usize,
     front: Front,
     /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
@@ -216,7 +218,9 @@ impl Input {
                     self.front = Front::Frame;
                     return Ok(Step::Again);
                 };
+                let before = self.at;
                 self.held += assembly.fill(&self.read[self.at..], until, &mut self.at);
+                self.moved += self.at - before;
                 if assembly.len() < until {
                     return Ok(Step::Starved);
                 }
@@ -244,7 +248,8 @@ impl Input {
 
     /// Makes room at the front of the read buffer, as much as recent reads had use for.
     fn compact(&mut self) {
-        let came = self.read.len() - self.kept.min(self.read.len());
+        // What belongs to long bodies had better been read to where it goes.
+        let came = self.read.len().saturating_sub(self.kept + std::mem::take(&mut self.moved));
         // Often nothing has come: the driver looks after each write, too.
         self.room = (came * 2).max(self.room - self.room / 8).clamp(ROOM, MOST_ROOM);
         self.read.drain(..self.at);

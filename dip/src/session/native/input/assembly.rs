@@ -9,8 +9,12 @@ use crate::session::native::admission::First;
 use crate::session::native::{Receipt, RequestKey, Violation};
 use crate::wire::native::{Header, Kind};
 
-/// The first step in which a buffer grows, in bytes; later ones double it.
+/// The first step in which a buffer grows, in bytes.
 const STEP: usize = 64 << 10;
+
+/// How many times as large a buffer is after each further step. All of the body is charged already; a
+/// peer that has sent less of it has no more than this made of it.
+const GROWTH: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Assembly {
@@ -101,13 +105,13 @@ impl Assembly {
         self.body.capacity()
     }
 
-    /// Makes room for bytes up to `until`, though never much more than there are. Says by how much
+    /// Makes room for bytes up to `until`, though not for much more than there are. Says by how much
     /// it has grown.
     pub(super) fn grow(&mut self, until: usize) -> usize {
         let before = self.body.capacity();
         if self.body.len() == before {
             let total = usize::try_from(self.total).unwrap_or(usize::MAX).max(until);
-            let step = self.body.len().max(STEP);
+            let step = (self.body.len() * (GROWTH - 1)).max(STEP);
             self.body.reserve_exact(step.min(total - self.body.len()));
         }
         self.body.capacity() - before
