@@ -77,6 +77,21 @@ impl<'a> BodyMut<'a> {
         }
     }
 
+    /// The same for a few bytes, which need not be in memory for it.
+    #[inline]
+    pub(crate) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if self.out.len() + N <= self.end {
+            self.out.extend_from_slice(&bytes);
+        } else {
+            self.put_or_count(bytes);
+        }
+    }
+
+    #[cold]
+    fn put_or_count<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.extend_or_count(&bytes);
+    }
+
     #[cold]
     fn extend_or_count(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
