@@ -124,12 +124,14 @@ impl DecodeLimits {
     /// The limits for a body of `len` bytes: depth 128, and in memory 48 times the body and 1 MiB
     /// on top, 256 MiB at most. A list of small dicts, as workers send it, takes 20 to 30 times its
     /// text.
+    #[inline]
     pub fn for_body(len: usize) -> Self {
         let decoded_size = len.saturating_mul(48).saturating_add(1 << 20).min(256 << 20);
         Self { depth: DEPTH, decoded_size, pickle: PicklePolicy::default(), spent: Cell::new(0) }
     }
 
     /// A codec says what the value that it read takes in memory, for whoever put it into another.
+    #[inline]
     fn spend(&self, bytes: usize) {
         self.spent.set(self.spent.get().saturating_add(bytes));
     }

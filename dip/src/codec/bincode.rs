@@ -9,6 +9,7 @@ use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 use crate::schema::{SchemaError, SchemaRecorder};
 
 mod input;
+mod numbers;
 mod read;
 mod write;
 
@@ -54,6 +55,7 @@ impl Bincode {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
+    #[inline]
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         write::value(value, body)
     }

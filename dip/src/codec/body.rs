@@ -60,17 +60,24 @@ impl Body<'_> {
     /// # Errors
     ///
     /// When bytes are left behind the value.
+    #[inline]
     pub fn finish(self) -> Result<(), DecodeError> {
         match self.len() {
             0 => Ok(()),
-            n => Err(DecodeError::new(format!("{n} bytes are left behind the value"))),
+            n => Err(left_behind(n)),
         }
     }
+}
+
+#[cold]
+fn left_behind(n: usize) -> DecodeError {
+    DecodeError::new(format!("{n} bytes are left behind the value"))
 }
 
 impl Deref for Body<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Source::Borrowed(bytes) => bytes,

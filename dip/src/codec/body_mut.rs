@@ -15,6 +15,9 @@ pub struct BodyMut<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     limit: usize,
+    /// Up to this length of `out` there is no more to appending than that; 0 while some bytes are
+    /// elsewhere, shared or past the limit.
+    end: usize,
     /// Bytes that did not fit.
     excess: usize,
     /// Whoever made the body takes it out by [`into_encoded`](Self::into_encoded).
@@ -52,9 +55,11 @@ const SHARED: usize = 16 << 10;
 
 impl<'a> BodyMut<'a> {
     /// A body of at most `limit` bytes, appended to `out`.
+    #[inline]
     pub fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
         let start = out.len();
-        Self { out, start, limit, excess: 0, shares: false, shared: None }
+        let end = start.saturating_add(limit);
+        Self { out, start, limit, end, excess: 0, shares: false, shared: None }
     }
 
     /// A body of at most `limit` bytes, appended to `out` or kept as the bytes that it consists of.
@@ -63,14 +68,40 @@ impl<'a> BodyMut<'a> {
     }
 
     /// Appends bytes.
+    #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        if self.out.len() + bytes.len() <= self.end {
+            self.out.extend_from_slice(bytes);
+        } else {
+            self.extend_or_count(bytes);
+        }
+    }
+
+    /// The same for a few bytes, which need not be in memory for it.
+    #[inline]
+    pub(crate) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if self.out.len() + N <= self.end {
+            self.out.extend_from_slice(&bytes);
+        } else {
+            self.put_or_count(bytes);
+        }
+    }
+
+    #[cold]
+    fn put_or_count<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.extend_or_count(&bytes);
+    }
+
+    #[cold]
+    fn extend_or_count(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.copy_shared();
         }
-        if self.excess == 0 && bytes.len() <= self.limit - self.kept() {
+        if self.out.len() + bytes.len() <= self.end {
             self.out.extend_from_slice(bytes);
         } else {
             self.excess = self.excess.saturating_add(bytes.len());
+            self.end = 0;
         }
     }
 
@@ -79,6 +110,7 @@ impl<'a> BodyMut<'a> {
     pub fn put_bytes(&mut self, bytes: Bytes) {
         if self.shares && self.is_empty() && (SHARED..=self.limit).contains(&bytes.len()) {
             self.shared = Some(bytes);
+            self.end = 0;
         } else {
             self.extend_from_slice(&bytes);
         }
@@ -123,7 +155,16 @@ impl<'a> BodyMut<'a> {
     /// # Errors
     ///
     /// When it is over its limit.
-    pub fn finish(mut self) -> Result<(), EncodeError> {
+    #[inline]
+    pub fn finish(self) -> Result<(), EncodeError> {
+        if self.shared.is_none() && self.excess == 0 {
+            return Ok(());
+        }
+        self.finish_elsewhere()
+    }
+
+    #[cold]
+    fn finish_elsewhere(mut self) -> Result<(), EncodeError> {
         self.copy_shared();
         self.check()
     }
@@ -137,6 +178,7 @@ impl<'a> BodyMut<'a> {
     fn copy_shared(&mut self) {
         if let Some(shared) = self.shared.take() {
             self.out.extend_from_slice(&shared);
+            self.end = self.start.saturating_add(self.limit);
         }
     }
 

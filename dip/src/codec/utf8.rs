@@ -1,18 +1,24 @@
 //! Text, with the error that Python words for bytes that are none.
 
+use std::str::Utf8Error;
+
 use super::DecodeError;
 
 /// The text in `bytes`.
+#[inline]
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let start = error.valid_up_to();
-        let reason = match error.error_len() {
-            None => "unexpected end of data",
-            Some(_) if matches!(bytes[start], 0xc2..=0xf4) => "invalid continuation byte",
-            Some(_) => "invalid start byte",
-        };
-        DecodeError::named("UnicodeDecodeError", format!("invalid utf-8 at byte {start}: {reason}"))
-    })
+    str::from_utf8(bytes).map_err(|error| no_text(bytes, error))
+}
+
+#[cold]
+fn no_text(bytes: &[u8], error: Utf8Error) -> DecodeError {
+    let start = error.valid_up_to();
+    let reason = match error.error_len() {
+        None => "unexpected end of data",
+        Some(_) if matches!(bytes[start], 0xc2..=0xf4) => "invalid continuation byte",
+        Some(_) => "invalid start byte",
+    };
+    DecodeError::named("UnicodeDecodeError", format!("invalid utf-8 at byte {start}: {reason}"))
 }
 
 #[cfg(test)]

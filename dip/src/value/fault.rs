@@ -36,6 +36,7 @@ impl Fault {
         Self(Box::new(Inner { class: None, text, path: Vec::new() }))
     }
 
+    #[cold]
     pub(crate) fn too_deep(limit: usize) -> Self {
         let mut fault = Self::new(format!("nested deeper than {limit} levels"));
         fault.0.class = Some("RecursionError");
@@ -44,6 +45,7 @@ impl Fault {
 
     /// An error that has its class already, to be given a path.
     #[cfg(feature = "bincode")]
+    #[cold]
     pub(crate) fn of(error: &DecodeError) -> Self {
         let mut fault = Self::new(error.text().to_owned());
         fault.0.class = Some(error.class());
@@ -51,21 +53,25 @@ impl Fault {
     }
 
     /// The value under the key `field` is at fault.
+    #[cold]
     pub(crate) fn in_field(mut self, field: &str) -> Self {
         self.0.path.push(Step::Field(cut(field, QUOTED)));
         self
     }
 
     /// The item at `index` is at fault.
+    #[cold]
     pub(crate) fn in_item(mut self, index: usize) -> Self {
         self.0.path.push(Step::Item(index));
         self
     }
 
+    #[cold]
     pub(crate) fn into_decode_error(self) -> DecodeError {
         DecodeError::named(self.0.class.unwrap_or("TypeError"), self.to_string())
     }
 
+    #[cold]
     pub(crate) fn into_encode_error(self) -> EncodeError {
         EncodeError::named(self.0.class.unwrap_or("TypeError"), self.to_string())
     }

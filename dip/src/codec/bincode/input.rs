@@ -1,10 +1,14 @@
 //! The bytes of a body, with what reading them may cost.
+//!
+//! Most of it is read here, not by bincode: its errors are wide, and integers near the end of a body
+//! take it a longer way.
 
 use bincode::config::{Configuration, standard};
 use bincode::de::read::{BorrowReader, Reader};
-use bincode::de::{BorrowDecode, Decode, Decoder, DecoderImpl};
+use bincode::de::{Decode, Decoder, DecoderImpl};
 use bincode::error::DecodeError as Malformed;
 
+use super::numbers::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
 use crate::codec::{DecodeError, DecodeLimits, utf8};
 use crate::value::Fault;
 
@@ -51,6 +55,7 @@ pub(super) struct Input<'de> {
 }
 
 impl<'de> Input<'de> {
+    #[inline]
     pub(super) fn new(bytes: &'de [u8], limits: &DecodeLimits) -> Self {
         Self {
             decoder: DecoderImpl::new(Rest(bytes), standard(), ()),
@@ -61,33 +66,86 @@ impl<'de> Input<'de> {
     }
 
     /// What was charged so far.
+    #[inline]
     pub(super) fn spent(&self) -> usize {
         self.limit - self.left
     }
 
+    #[inline]
     pub(super) fn rest(&mut self) -> &'de [u8] {
         self.decoder.reader().0
     }
 
-    #[inline]
+    /// What few messages hold, by bincode itself.
     pub(super) fn scalar<T: Decode<()>>(&mut self) -> Result<T, Fault> {
         T::decode(&mut self.decoder).map_err(|error| malformed(&error))
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'de [u8], Fault> {
-        let bytes = <&[u8]>::borrow_decode(&mut self.decoder).map_err(|error| malformed(&error))?;
-        self.charge(bytes.len())?;
+    /// An unsigned integer, no wider than the tag `widest` says.
+    #[inline]
+    pub(super) fn unsigned(&mut self, widest: u8) -> Result<u64, Fault> {
+        let rest = self.decoder.reader();
+        match *rest.0 {
+            [n, ref behind @ ..] if n < TWO_BYTES => {
+                rest.0 = behind;
+                Ok(n.into())
+            }
+            _ => self.wide(widest),
+        }
+    }
+
+    #[inline]
+    fn wide(&mut self, widest: u8) -> Result<u64, Fault> {
+        let [tag] = *self.fixed_width()?;
+        match tag {
+            _ if tag > widest => Err(refused("an integer is too large for its type")),
+            TWO_BYTES => Ok(u16::from_le_bytes(*self.fixed_width()?).into()),
+            FOUR_BYTES => Ok(u32::from_le_bytes(*self.fixed_width()?).into()),
+            _ => Ok(u64::from_le_bytes(*self.fixed_width()?)),
+        }
+    }
+
+    /// The zigzag of numbers of either sign undone.
+    #[inline]
+    pub(super) fn signed(&mut self, widest: u8) -> Result<i64, Fault> {
+        let n = self.unsigned(widest)?;
+        Ok((n >> 1) as i64 ^ -((n & 1) as i64))
+    }
+
+    #[inline]
+    pub(super) fn fixed_width<const N: usize>(&mut self) -> Result<&'de [u8; N], Fault> {
+        let rest = self.decoder.reader();
+        let (bytes, behind) = rest.0.split_first_chunk().ok_or_else(cut)?;
+        rest.0 = behind;
         Ok(bytes)
     }
 
+    #[inline]
+    fn length(&mut self) -> Result<usize, Fault> {
+        let len = self.unsigned(EIGHT_BYTES)?;
+        usize::try_from(len).map_err(|_| refused("a length is larger than any memory"))
+    }
+
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Result<&'de [u8], Fault> {
+        let len = self.length()?;
+        let rest = self.decoder.reader();
+        let (bytes, behind) = rest.0.split_at_checked(len).ok_or_else(cut)?;
+        rest.0 = behind;
+        self.charge(len)?;
+        Ok(bytes)
+    }
+
+    #[inline]
     pub(super) fn text(&mut self) -> Result<&'de str, Fault> {
         utf8::text(self.bytes()?).map_err(|error| Fault::of(&error))
     }
 
     /// How many elements follow. One byte is charged for each at once, so that no claim outlasts the
     /// limit, not even one for elements of no size.
+    #[inline]
     pub(super) fn len(&mut self) -> Result<usize, Fault> {
-        let len = self.scalar()?;
+        let len = self.length()?;
         self.charge(len)?;
         Ok(len)
     }
@@ -100,20 +158,36 @@ impl<'de> Input<'de> {
                 self.left = left;
                 Ok(())
             }
-            None => Err(Fault::of(&DecodeError::too_large(self.limit))),
+            None => Err(too_large(self.limit)),
         }
     }
 }
 
 #[cold]
+#[inline(never)]
+fn too_large(limit: usize) -> Fault {
+    Fault::of(&DecodeError::too_large(limit))
+}
+
+#[cold]
 fn malformed(error: &Malformed) -> Fault {
-    let text = match error {
-        Malformed::UnexpectedEnd { .. } => "the body ends inside a value",
-        Malformed::InvalidIntegerType { .. } => "an integer is too large for its type",
-        Malformed::OutsideUsizeRange(_) => "a length is larger than any memory",
-        Malformed::InvalidBooleanValue(_) => "a boolean is neither 0 nor 1",
-        Malformed::InvalidCharEncoding(_) => "a character is no Unicode scalar value",
-        _ => "the body is no bincode",
-    };
+    match error {
+        Malformed::UnexpectedEnd { .. } => cut(),
+        Malformed::InvalidIntegerType { .. } => refused("an integer is too large for its type"),
+        Malformed::InvalidBooleanValue(_) => refused("a boolean is neither 0 nor 1"),
+        Malformed::InvalidCharEncoding(_) => refused("a character is no Unicode scalar value"),
+        _ => refused("the body is no bincode"),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn cut() -> Fault {
+    refused("the body ends inside a value")
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn refused(text: &'static str) -> Fault {
     Fault::of(&DecodeError::new(text))
 }

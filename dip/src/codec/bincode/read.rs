@@ -1,7 +1,7 @@
 //! From bytes to a type, within limits.
 //!
-//! bincode reads numbers and byte strings; how serde's types are made of them is laid out here as
-//! `bincode::serde` lays it out. That one takes no limits at run time: it descends as deep as the
+//! Numbers and byte strings are read by [`Input`]; how serde's types are made of them is laid out here
+//! as `bincode::serde` lays it out. That one takes no limits at run time: it descends as deep as the
 //! body says, reserves what a length claims and loops for as long, and its errors quote the body.
 
 use serde::de::value::U32Deserializer;
@@ -10,11 +10,13 @@ use serde::de::{
     MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::input::Input;
+use super::input::{Input, refused};
+use super::numbers::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
 use crate::codec::{Body, DecodeError, DecodeLimits};
 use crate::value::Fault;
 
 /// The value that `bytes` hold, all of them.
+#[inline]
 pub(super) fn value<T: DeserializeOwned>(
     bytes: &[u8],
     limits: &DecodeLimits,
@@ -49,6 +51,7 @@ struct Place<'a, 'de> {
 
 impl<'a, 'de> Place<'a, 'de> {
     /// Goes that many levels deeper, for a value of type `T`.
+    #[inline]
     fn take<T>(mut self, levels: usize) -> Result<Self, Fault> {
         if size_of::<T>() > self.room {
             self.room = size_of::<T>();
@@ -61,10 +64,12 @@ impl<'a, 'de> Place<'a, 'de> {
         Ok(self)
     }
 
+    #[inline]
     fn at(&mut self, room: usize) -> Place<'_, 'de> {
         Place { input: self.input, depth: self.depth, room }
     }
 
+    #[inline]
     fn parts<V: Visitor<'de>>(
         self,
         names: &'static [&'static str],
@@ -74,6 +79,7 @@ impl<'a, 'de> Place<'a, 'de> {
         visitor.visit_seq(Parts { place: self.take::<V::Value>(0)?, names, at: 0, len })
     }
 
+    #[inline]
     fn elements<T>(self) -> Result<Elements<'a, 'de>, Fault> {
         let len = self.input.len()?;
         // What is hinted is reserved at once, and a length is a mere claim.
@@ -83,10 +89,11 @@ impl<'a, 'de> Place<'a, 'de> {
 }
 
 macro_rules! scalars {
-    ($($deserialize:ident => $visit:ident),*) => {$(
+    ($($deserialize:ident => $visit:ident(|$input:ident| $read:expr)),* $(,)?) => {$(
         #[inline]
         fn $deserialize<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            visitor.$visit(self.input.scalar()?)
+            let $input = self.input;
+            visitor.$visit($read)
         }
     )*};
 }
@@ -103,52 +110,59 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
     type Error = Fault;
 
     scalars! {
-        deserialize_bool => visit_bool,
-        deserialize_i8 => visit_i8,
-        deserialize_i16 => visit_i16,
-        deserialize_i32 => visit_i32,
-        deserialize_i64 => visit_i64,
-        deserialize_i128 => visit_i128,
-        deserialize_u8 => visit_u8,
-        deserialize_u16 => visit_u16,
-        deserialize_u32 => visit_u32,
-        deserialize_u64 => visit_u64,
-        deserialize_u128 => visit_u128,
-        deserialize_f32 => visit_f32,
-        deserialize_f64 => visit_f64,
-        deserialize_char => visit_char
+        deserialize_bool => visit_bool(|input| input.scalar()?),
+        deserialize_i8 => visit_i8(|input| i8::from_le_bytes(*input.fixed_width()?)),
+        deserialize_i16 => visit_i16(|input| input.signed(TWO_BYTES)? as i16),
+        deserialize_i32 => visit_i32(|input| input.signed(FOUR_BYTES)? as i32),
+        deserialize_i64 => visit_i64(|input| input.signed(EIGHT_BYTES)?),
+        deserialize_i128 => visit_i128(|input| input.scalar()?),
+        deserialize_u8 => visit_u8(|input| u8::from_le_bytes(*input.fixed_width()?)),
+        deserialize_u16 => visit_u16(|input| input.unsigned(TWO_BYTES)? as u16),
+        deserialize_u32 => visit_u32(|input| input.unsigned(FOUR_BYTES)? as u32),
+        deserialize_u64 => visit_u64(|input| input.unsigned(EIGHT_BYTES)?),
+        deserialize_u128 => visit_u128(|input| input.scalar()?),
+        deserialize_f32 => visit_f32(|input| f32::from_le_bytes(*input.fixed_width()?)),
+        deserialize_f64 => visit_f64(|input| f64::from_le_bytes(*input.fixed_width()?)),
+        deserialize_char => visit_char(|input| input.scalar()?),
     }
 
     not_described!(deserialize_any, deserialize_identifier, deserialize_ignored_any);
 
+    #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_str(self.input.text()?)
     }
 
+    #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_string(self.input.text()?.to_owned())
     }
 
+    #[inline]
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_borrowed_bytes(self.input.bytes()?)
     }
 
+    #[inline]
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_byte_buf(self.input.bytes()?.to_owned())
     }
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.input.scalar::<u8>()? {
-            0 => visitor.visit_none(),
-            1 => visitor.visit_some(self.take::<V::Value>(1)?),
-            _ => Err(Fault::of(&DecodeError::new("the tag of an option is neither 0 nor 1"))),
+        match *self.input.fixed_width()? {
+            [0] => visitor.visit_none(),
+            [1] => visitor.visit_some(self.take::<V::Value>(1)?),
+            _ => Err(refused("the tag of an option is neither 0 nor 1")),
         }
     }
 
+    #[inline]
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }
 
+    #[inline]
     fn deserialize_unit_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -157,6 +171,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         visitor.visit_unit()
     }
 
+    #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -165,18 +180,22 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         visitor.visit_newtype_struct(self.take::<V::Value>(0)?)
     }
 
+    #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_seq(self.elements::<V::Value>()?)
     }
 
+    #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_map(self.elements::<V::Value>()?)
     }
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
         self.parts(&[], len, visitor)
     }
 
+    #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -186,6 +205,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         self.parts(&[], len, visitor)
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -195,6 +215,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         self.parts(fields, fields.len(), visitor)
     }
 
+    #[inline]
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -204,6 +225,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         visitor.visit_enum(Variant(self.take::<V::Value>(0)?))
     }
 
+    #[inline]
     fn is_human_readable(&self) -> bool {
         false
     }
@@ -221,6 +243,7 @@ struct Parts<'a, 'de> {
 impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -237,6 +260,7 @@ impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
         })
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.len - self.at)
     }
@@ -252,6 +276,7 @@ struct Elements<'a, 'de> {
 }
 
 impl<'de> Elements<'_, 'de> {
+    #[inline]
     fn read<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -266,6 +291,7 @@ impl<'de> Elements<'_, 'de> {
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -278,6 +304,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         Ok(Some(element))
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.hint.saturating_sub(self.at))
     }
@@ -286,6 +313,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -296,12 +324,14 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
         self.read(seed, 1).map(Some)
     }
 
+    #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let value = self.read(seed, 0)?;
         self.at += 1;
         Ok(value)
     }
 
+    #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.hint.saturating_sub(self.at))
     }
@@ -314,8 +344,9 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
     type Error = Fault;
     type Variant = Self;
 
+    #[inline]
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
-        let index: u32 = self.0.input.scalar()?;
+        let index = self.0.input.unsigned(FOUR_BYTES)? as u32;
         let index: U32Deserializer<Fault> = index.into_deserializer();
         Ok((seed.deserialize(index)?, self))
     }
@@ -324,18 +355,22 @@ impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
 impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn unit_variant(self) -> Result<(), Fault> {
         Ok(())
     }
 
+    #[inline]
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
         seed.deserialize(self.0.take::<()>(1)?)
     }
 
+    #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
         self.0.take::<()>(1)?.parts(&[], len, visitor)
     }
 
+    #[inline]
     fn struct_variant<V: Visitor<'de>>(
         self,
         fields: &'static [&'static str],

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::*;
 use crate::value::{Dict, Value};
 
-fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, EncodeError> {
+pub(super) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let mut out = Vec::new();
     let mut body = BodyMut::new(&mut out, 16 << 20);
     Bincode::encode(value, &mut body)?;
@@ -16,7 +16,7 @@ fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<Vec<u8>, EncodeE
     Ok(out)
 }
 
-fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+pub(super) fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     Bincode::decode(Body::from(bytes), &DecodeLimits::for_body(bytes.len()))
 }
 

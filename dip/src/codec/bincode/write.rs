@@ -1,22 +1,65 @@
 //! From a type to bytes, within the depth that is read again.
 //!
-//! The same division as in reading: bincode writes numbers and byte strings, and serde's types are
-//! laid out here as `bincode::serde` lays them out; but depth is limited, and what could not be read
-//! again is an error instead of a body that means something else.
+//! The same division as in reading: numbers and byte strings are written in [`numbers`], and serde's
+//! types are laid out here as `bincode::serde` lays them out; but depth is limited, and what could
+//! not be read again is an error instead of a body that means something else.
 
-use bincode::config::{Configuration, standard};
+use bincode::config::standard;
 use bincode::enc::write::Writer;
 use bincode::enc::{Encode, EncoderImpl};
 use bincode::error::EncodeError as Unwritable;
 use serde::ser::{self, Error, Serialize, Serializer};
 
+use super::numbers;
 use crate::codec::{BodyMut, DEPTH, EncodeError};
 use crate::value::Fault;
 
+#[inline]
 pub(super) fn value<T: Serialize>(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-    let mut encoder = EncoderImpl::new(body, standard());
-    let output = Output { encoder: &mut encoder, depth: 0 };
-    value.serialize(output).map_err(Fault::into_encode_error)
+    value.serialize(Place { body, depth: 0 }).map_err(Fault::into_encode_error)
+}
+
+/// Where a value is written to.
+struct Place<'a, 'body> {
+    body: &'a mut BodyMut<'body>,
+    /// How many sequences, maps, variants and `Some` it is inside of.
+    depth: usize,
+}
+
+impl<'a, 'body> Place<'a, 'body> {
+    /// What few messages hold, by bincode itself.
+    #[inline]
+    fn put(self, value: impl Encode) -> Result<(), Fault> {
+        value.encode(&mut EncoderImpl::new(self.body, standard())).map_err(|_| impossible())
+    }
+
+    #[inline]
+    fn deeper(self) -> Result<Self, Fault> {
+        match self.depth {
+            DEPTH => Err(Fault::too_deep(DEPTH)),
+            depth => Ok(Self { depth: depth + 1, ..self }),
+        }
+    }
+
+    /// For parts whose number the type tells.
+    #[inline]
+    fn parts(self) -> Parts<'a, 'body> {
+        Parts { place: self, at: 0, len: None }
+    }
+
+    /// For elements whose number is written in front.
+    #[inline]
+    fn elements(self, len: Option<usize>) -> Result<Parts<'a, 'body>, Fault> {
+        let len = len.ok_or_else(no_length)?;
+        numbers::unsigned(self.body, len as u64);
+        Ok(Parts { place: self.deeper()?, at: 0, len: Some(len) })
+    }
+
+    #[inline]
+    fn variant(self, index: u32) -> Result<Self, Fault> {
+        numbers::unsigned(self.body, index.into());
+        self.deeper()
+    }
 }
 
 impl Writer for BodyMut<'_> {
@@ -27,105 +70,102 @@ impl Writer for BodyMut<'_> {
     }
 }
 
-struct Output<'a, W: Writer> {
-    encoder: &'a mut EncoderImpl<W, Configuration>,
-    /// How many sequences, maps, variants and `Some` it is inside of.
-    depth: usize,
+#[cold]
+fn impossible() -> Fault {
+    Fault::custom("bincode cannot hold the value")
 }
 
-impl<'a, W: Writer> Output<'a, W> {
-    #[inline]
-    fn put(&mut self, value: impl Encode) -> Result<(), Fault> {
-        value.encode(self.encoder).map_err(|_| Fault::custom("bincode cannot hold the value"))
-    }
-
-    fn deeper(self) -> Result<Self, Fault> {
-        match self.depth {
-            DEPTH => Err(Fault::too_deep(DEPTH)),
-            depth => Ok(Self { depth: depth + 1, ..self }),
-        }
-    }
-
-    /// For parts whose number the type tells.
-    fn parts(self) -> Parts<'a, W> {
-        Parts { output: self, at: 0, len: None }
-    }
-
-    /// For elements whose number is written in front.
-    fn elements(mut self, len: Option<usize>) -> Result<Parts<'a, W>, Fault> {
-        let len = len.ok_or_else(|| {
-            Fault::custom("bincode needs the length in front, which is not known: see `flatten`")
-        })?;
-        self.put(len)?;
-        Ok(Parts { output: self.deeper()?, at: 0, len: Some(len) })
-    }
+#[cold]
+fn no_length() -> Fault {
+    Fault::custom("bincode needs the length in front, which is not known: see `flatten`")
 }
 
 macro_rules! scalars {
-    ($($serialize:ident($t:ty)),*) => {$(
+    ($($serialize:ident($value:ident: $t:ty) => $put:ident($put_value:expr)),* $(,)?) => {$(
         #[inline]
-        fn $serialize(mut self, value: $t) -> Result<(), Fault> {
-            self.put(value)
+        fn $serialize(self, $value: $t) -> Result<(), Fault> {
+            numbers::$put(self.body, $put_value);
+            Ok(())
         }
     )*};
 }
 
-impl<'a, W: Writer> Serializer for Output<'a, W> {
+impl<'a, 'body> Serializer for Place<'a, 'body> {
     type Ok = ();
     type Error = Fault;
-    type SerializeSeq = Parts<'a, W>;
-    type SerializeTuple = Parts<'a, W>;
-    type SerializeTupleStruct = Parts<'a, W>;
-    type SerializeTupleVariant = Parts<'a, W>;
-    type SerializeMap = Parts<'a, W>;
-    type SerializeStruct = Parts<'a, W>;
-    type SerializeStructVariant = Parts<'a, W>;
+    type SerializeSeq = Parts<'a, 'body>;
+    type SerializeTuple = Parts<'a, 'body>;
+    type SerializeTupleStruct = Parts<'a, 'body>;
+    type SerializeTupleVariant = Parts<'a, 'body>;
+    type SerializeMap = Parts<'a, 'body>;
+    type SerializeStruct = Parts<'a, 'body>;
+    type SerializeStructVariant = Parts<'a, 'body>;
 
     scalars! {
-        serialize_bool(bool),
-        serialize_i8(i8),
-        serialize_i16(i16),
-        serialize_i32(i32),
-        serialize_i64(i64),
-        serialize_i128(i128),
-        serialize_u8(u8),
-        serialize_u16(u16),
-        serialize_u32(u32),
-        serialize_u64(u64),
-        serialize_u128(u128),
-        serialize_f32(f32),
-        serialize_f64(f64),
-        serialize_char(char),
-        serialize_str(&str),
-        serialize_bytes(&[u8])
+        serialize_bool(value: bool) => fixed_width([value.into()]),
+        serialize_i8(value: i8) => fixed_width(value.to_le_bytes()),
+        serialize_i16(value: i16) => signed(value.into()),
+        serialize_i32(value: i32) => signed(value.into()),
+        serialize_i64(value: i64) => signed(value),
+        serialize_u8(value: u8) => fixed_width([value]),
+        serialize_u16(value: u16) => unsigned(value.into()),
+        serialize_u32(value: u32) => unsigned(value.into()),
+        serialize_u64(value: u64) => unsigned(value),
+        serialize_f32(value: f32) => fixed_width(value.to_le_bytes()),
+        serialize_f64(value: f64) => fixed_width(value.to_le_bytes()),
+        serialize_str(value: &str) => bytes(value.as_bytes()),
+        serialize_bytes(value: &[u8]) => bytes(value),
     }
 
-    fn serialize_none(mut self) -> Result<(), Fault> {
-        self.put(0_u8)
+    #[inline]
+    fn serialize_i128(self, value: i128) -> Result<(), Fault> {
+        self.put(value)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), Fault> {
-        self.put(1_u8)?;
+    #[inline]
+    fn serialize_u128(self, value: u128) -> Result<(), Fault> {
+        self.put(value)
+    }
+
+    #[inline]
+    fn serialize_char(self, value: char) -> Result<(), Fault> {
+        self.put(value)
+    }
+
+    #[inline]
+    fn serialize_none(self) -> Result<(), Fault> {
+        self.body.put_array([0]);
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
+        self.body.put_array([1]);
         value.serialize(self.deeper()?)
     }
 
+    #[inline]
     fn serialize_unit(self) -> Result<(), Fault> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
         Ok(())
     }
 
+    #[inline]
     fn serialize_unit_variant(
-        mut self,
+        self,
         _: &'static str,
         index: u32,
         _: &'static str,
     ) -> Result<(), Fault> {
-        self.put(index)
+        numbers::unsigned(self.body, index.into());
+        Ok(())
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _: &'static str,
@@ -134,57 +174,62 @@ impl<'a, W: Writer> Serializer for Output<'a, W> {
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        mut self,
+        self,
         _: &'static str,
         index: u32,
         _: &'static str,
         value: &T,
     ) -> Result<(), Fault> {
-        self.put(index)?;
-        value.serialize(self.deeper()?)
+        value.serialize(self.variant(index)?)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'a, W>, Fault> {
+    #[inline]
+    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'a, 'body>, Fault> {
         self.elements(len)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Parts<'a, W>, Fault> {
+    #[inline]
+    fn serialize_tuple(self, _: usize) -> Result<Parts<'a, 'body>, Fault> {
         Ok(self.parts())
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, W>, Fault> {
+    #[inline]
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, 'body>, Fault> {
         Ok(self.parts())
     }
 
+    #[inline]
     fn serialize_tuple_variant(
-        mut self,
+        self,
         _: &'static str,
         index: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Parts<'a, W>, Fault> {
-        self.put(index)?;
-        Ok(self.deeper()?.parts())
+    ) -> Result<Parts<'a, 'body>, Fault> {
+        Ok(self.variant(index)?.parts())
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Parts<'a, W>, Fault> {
+    #[inline]
+    fn serialize_map(self, len: Option<usize>) -> Result<Parts<'a, 'body>, Fault> {
         self.elements(len)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, W>, Fault> {
+    #[inline]
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, 'body>, Fault> {
         Ok(self.parts())
     }
 
+    #[inline]
     fn serialize_struct_variant(
-        mut self,
+        self,
         _: &'static str,
         index: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Parts<'a, W>, Fault> {
-        self.put(index)?;
-        Ok(self.deeper()?.parts())
+    ) -> Result<Parts<'a, 'body>, Fault> {
+        Ok(self.variant(index)?.parts())
     }
 
     fn is_human_readable(&self) -> bool {
@@ -193,45 +238,52 @@ impl<'a, W: Writer> Serializer for Output<'a, W> {
 }
 
 /// What stands inside a value, one after the other.
-struct Parts<'a, W: Writer> {
-    output: Output<'a, W>,
+struct Parts<'a, 'body> {
+    place: Place<'a, 'body>,
     at: usize,
     /// The number that was written in front, if any.
     len: Option<usize>,
 }
 
-impl<W: Writer> Parts<'_, W> {
+impl Parts<'_, '_> {
+    #[inline]
     fn put<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Fault> {
-        let output = Output { encoder: self.output.encoder, depth: self.output.depth };
-        part.serialize(output)
+        part.serialize(Place { body: self.place.body, depth: self.place.depth })
     }
 
+    #[inline]
     fn item<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Fault> {
         self.put(item).map_err(|fault| fault.in_item(self.at))?;
         self.at += 1;
         Ok(())
     }
 
+    #[inline]
     fn finish(self) -> Result<(), Fault> {
         match self.len {
-            Some(len) if len != self.at => {
-                Err(Fault::custom(format!("there are {} elements, not {len} as said", self.at)))
-            }
+            Some(len) if len != self.at => Err(belied(self.at, len)),
             _ => Ok(()),
         }
     }
 }
 
+#[cold]
+fn belied(at: usize, len: usize) -> Fault {
+    Fault::custom(format!("there are {at} elements, not {len} as said"))
+}
+
 macro_rules! items {
     ($($Trait:ident::$serialize:ident),*) => {$(
-        impl<W: Writer> ser::$Trait for Parts<'_, W> {
+        impl ser::$Trait for Parts<'_, '_> {
             type Ok = ();
             type Error = Fault;
 
+            #[inline]
             fn $serialize<T: Serialize + ?Sized>(&mut self, item: &T) -> Result<(), Fault> {
                 self.item(item)
             }
 
+            #[inline]
             fn end(self) -> Result<(), Fault> {
                 self.finish()
             }
@@ -246,18 +298,21 @@ items!(
     SerializeTupleVariant::serialize_field
 );
 
-impl<W: Writer> ser::SerializeMap for Parts<'_, W> {
+impl ser::SerializeMap for Parts<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
         self.put(key).map_err(|fault| fault.in_item(self.at))
     }
 
+    #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.item(value)
     }
 
+    #[inline]
     fn end(self) -> Result<(), Fault> {
         self.finish()
     }
@@ -265,10 +320,11 @@ impl<W: Writer> ser::SerializeMap for Parts<'_, W> {
 
 macro_rules! fields {
     ($($Trait:ident),*) => {$(
-        impl<W: Writer> ser::$Trait for Parts<'_, W> {
+        impl ser::$Trait for Parts<'_, '_> {
             type Ok = ();
             type Error = Fault;
 
+            #[inline]
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
                 name: &'static str,
@@ -278,10 +334,12 @@ macro_rules! fields {
             }
 
             /// The reader could not know that it is missing.
+            #[cold]
             fn skip_field(&mut self, name: &'static str) -> Result<(), Fault> {
                 Err(Fault::custom("bincode cannot leave a field out").in_field(name))
             }
 
+            #[inline]
             fn end(self) -> Result<(), Fault> {
                 self.finish()
             }
