@@ -24,6 +24,8 @@ mod inherit;
 mod listener;
 mod lock;
 mod memory;
+mod plain;
+mod readiness;
 mod stream;
 mod systemd;
 mod tcp;

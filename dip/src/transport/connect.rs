@@ -83,7 +83,10 @@ async fn connect_unix(
             },
         }
     };
-    let stream = Stream::unix(socket).map_err(|error| ConnectError::of(address, error))?;
+    let stream = socket
+        .into_std()
+        .and_then(Stream::unix)
+        .map_err(|error| ConnectError::of(address, error))?;
     trust_server(stream, address, access).await
 }
 
@@ -135,7 +138,7 @@ async fn connect_one(server: SocketAddr) -> io::Result<Stream> {
     if socket.local_addr()? == server {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Stream::tcp(socket)
+    socket.into_std().and_then(Stream::tcp)
 }
 
 /// The connection that the parent process has left under this number.
@@ -146,8 +149,8 @@ async fn take_connected(
 ) -> Result<Stream, ConnectError> {
     let failed = |error| ConnectError::of(address, error);
     let stream = match inherited(address, fd)? {
-        Connected::Unix(socket) => UnixStream::from_std(socket).and_then(Stream::unix),
-        Connected::Tcp(socket, _) => TcpStream::from_std(socket).and_then(Stream::tcp),
+        Connected::Unix(socket) => Stream::unix(socket),
+        Connected::Tcp(socket, _) => Stream::tcp(socket),
     };
     trust_server(stream.map_err(failed)?, address, access).await
 }

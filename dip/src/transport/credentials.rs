@@ -6,7 +6,6 @@ use std::os::fd::AsFd;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use tokio::net::UnixStream;
 
 /// Who is at the other end of a Unix socket, as the kernel says.
 ///
@@ -31,13 +30,7 @@ impl Credentials {
         Self { uid: own_uid(), gid, pid: NonZeroU32::new(std::process::id()) }
     }
 
-    pub(super) fn of_peer(stream: &UnixStream) -> io::Result<Self> {
-        let peer = stream.peer_cred()?;
-        let pid = peer.pid().and_then(|pid| u32::try_from(pid).ok()).and_then(NonZeroU32::new);
-        Ok(Self { uid: peer.uid(), gid: peer.gid(), pid })
-    }
-
-    /// The same of a socket that no runtime knows.
+    /// Those of the process at the other end.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn of_socket(socket: impl AsFd) -> io::Result<Self> {
         let peer = getsockopt(&socket, PeerCredentials)?;
@@ -45,7 +38,7 @@ impl Credentials {
         Ok(Self { uid: peer.uid(), gid: peer.gid(), pid })
     }
 
-    /// The same of a socket that no runtime knows.
+    /// Those of the process at the other end.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(super) fn of_socket(socket: impl AsFd) -> io::Result<Self> {
         let (uid, gid) = nix::unistd::getpeereid(socket)?;

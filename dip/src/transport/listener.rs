@@ -208,9 +208,10 @@ impl Sockets {
     /// The next connection, or `None` for one that was gone before it could be set up.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
         match self {
-            Self::Path(listener) => {
-                listener.socket.poll_accept(cx).map_ok(|(socket, _)| Stream::unix(socket).ok())
-            }
+            Self::Path(listener) => listener
+                .socket
+                .poll_accept(cx)
+                .map_ok(|(socket, _)| socket.into_std().and_then(Stream::unix).ok()),
             Self::Open { sockets, next } => {
                 for turn in 0..sockets.len() {
                     let at = (*next + turn) % sockets.len();
@@ -229,12 +230,12 @@ impl Sockets {
 impl Socket {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
         match self {
-            Self::Unix(socket) => {
-                socket.poll_accept(cx).map_ok(|(socket, _)| Stream::unix(socket).ok())
-            }
-            Self::Tcp(socket) => {
-                socket.poll_accept(cx).map_ok(|(socket, _)| Stream::tcp(socket).ok())
-            }
+            Self::Unix(socket) => socket
+                .poll_accept(cx)
+                .map_ok(|(socket, _)| socket.into_std().and_then(Stream::unix).ok()),
+            Self::Tcp(socket) => socket
+                .poll_accept(cx)
+                .map_ok(|(socket, _)| socket.into_std().and_then(Stream::tcp).ok()),
         }
     }
 }

@@ -3,21 +3,25 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::buf::Limit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
 };
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::credentials::Credentials;
 use super::foreign::Foreign;
+use super::plain::Plain;
+use super::readiness::Registered;
 use super::tcp;
 
 /// A connected socket, or any other stream of bytes.
@@ -27,28 +31,44 @@ use super::tcp;
 pub(crate) struct Stream {
     socket: Socket,
     credentials: Option<Credentials>,
+    /// Bytes that the peer has not taken are lost if the socket is closed while others are unread.
+    is_tcp: bool,
     process: u32,
 }
 
 enum Socket {
-    Unix(UnixStream),
-    Tcp(TcpStream),
+    Registered(Registered),
+    Plain(Plain),
     Foreign(Foreign),
     /// Only while it is dropped.
     Gone,
 }
 
+/// What tokio watches a socket for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Watch {
+    Reading,
+    Both,
+}
+
+/// Only Linux is known to tell of each change once, which a [`Registered`] socket relies on.
+const WATCH: Watch = if cfg!(target_os = "linux") { Watch::Reading } else { Watch::Both };
+
 impl Stream {
-    /// A stream whose peer the kernel has named.
+    /// A stream whose peer the kernel has named. The socket must not block.
+    #[track_caller]
     pub(super) fn unix(socket: UnixStream) -> io::Result<Self> {
-        let credentials = Some(Credentials::of_peer(&socket)?);
-        Ok(Self::new(Socket::Unix(socket), credentials))
+        let credentials = Some(Credentials::of_socket(&socket)?);
+        Ok(Self::new(Socket::new(socket.into(), WATCH)?, credentials))
     }
 
-    /// A stream that sends small messages at once.
+    /// A stream that sends small messages at once. The socket must not block.
+    #[track_caller]
     pub(super) fn tcp(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        Ok(Self::new(Socket::Tcp(socket), None))
+        let mut stream = Self::new(Socket::new(socket.into(), WATCH)?, None);
+        stream.is_tcp = true;
+        Ok(stream)
     }
 
     /// A stream between two tasks of this process, whose credentials are those of both ends.
@@ -65,8 +85,13 @@ impl Stream {
         Self::new(Socket::Foreign(Foreign::new(stream)), None)
     }
 
+    #[cfg(test)]
+    pub(super) fn watched(socket: OwnedFd, watch: Watch) -> io::Result<Self> {
+        Ok(Self::new(Socket::new(socket, watch)?, None))
+    }
+
     fn new(socket: Socket, credentials: Option<Credentials>) -> Self {
-        Self { socket, credentials, process: std::process::id() }
+        Self { socket, credentials, is_tcp: false, process: std::process::id() }
     }
 
     /// Who is at the other end; `None` where the kernel does not tell, as on TCP.
@@ -76,13 +101,13 @@ impl Stream {
 
     /// Whether the peer can be gone without anybody telling.
     pub(crate) fn is_tcp(&self) -> bool {
-        matches!(self.socket, Socket::Tcp(_))
+        self.is_tcp
     }
 
     /// Has the kernel ask a peer on TCP that has said nothing for so long whether it is there.
     pub(crate) fn keep_alive(&self, every: Duration) -> io::Result<()> {
-        match &self.socket {
-            Socket::Tcp(socket) => tcp::keep_alive(socket, every),
+        match self.socket.as_fd() {
+            Some(socket) if self.is_tcp => tcp::keep_alive(socket, every),
             _ => Ok(()),
         }
     }
@@ -92,27 +117,35 @@ impl Stream {
     /// The kernel is asked about sockets: what tokio knows of them can be older than what has
     /// happened. Nothing is lost of what is found.
     pub(crate) fn is_quiet(&mut self) -> bool {
-        let mut byte = [0; 1];
-        let mut peek = |socket: BorrowedFd<'_>| {
-            recv(socket, &mut byte[..], RecvFlags::PEEK | RecvFlags::DONTWAIT).map(drop)
-        };
-        let peeked = match &mut self.socket {
-            Socket::Unix(socket) => peek(socket.as_fd()),
-            Socket::Tcp(socket) => peek(socket.as_fd()),
-            Socket::Foreign(stream) => return stream.is_quiet(),
-            Socket::Gone => Ok(()),
-        };
-        peeked == Err(Errno::AGAIN)
+        if let Socket::Foreign(stream) = &mut self.socket {
+            return stream.is_quiet();
+        }
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        self.socket.as_fd().is_some_and(|socket| {
+            recv(socket, &mut [0; 1][..], flags).is_err_and(|error| error == Errno::AGAIN)
+        })
+    }
+
+    /// Reads into a vector, whose spare capacity need not be filled with zeros for that. 0 bytes are
+    /// the end of the stream.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Limit<&mut Vec<u8>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Socket::Registered(socket) = &mut self.socket {
+            let spare = buf.get_ref().capacity() - buf.get_ref().len();
+            if 0 < spare && spare <= buf.limit() {
+                return socket.poll_fill(cx, buf.get_mut());
+            }
+        }
+        pin!(self.read_buf(buf)).poll(cx)
     }
 
     /// Writes to a socket without a runtime, whose tasks may be dropped already; waits for room until
     /// `deadline`. Other streams cannot be written that way.
     pub(crate) fn write_now(&self, slices: &[IoSlice<'_>], deadline: Instant) -> io::Result<usize> {
-        let socket = match &self.socket {
-            Socket::Unix(socket) => socket.as_fd(),
-            Socket::Tcp(socket) => socket.as_fd(),
-            Socket::Foreign(_) | Socket::Gone => return Err(gone()),
-        };
+        let socket = self.socket.as_fd().ok_or_else(gone)?;
         let slices = &slices[..slices.len().min(MAX_SLICES)];
         loop {
             match sendmsg(socket, slices, &mut SendAncillaryBuffer::default(), NO_SIGPIPE) {
@@ -127,47 +160,52 @@ impl Stream {
     /// not past `deadline`. A TCP socket that is closed while there is something to read throws away
     /// what the peer has not taken yet; others do not.
     pub(crate) fn settle_now(&self, deadline: Instant) -> io::Result<()> {
-        let Socket::Tcp(socket) = &self.socket else { return Ok(()) };
+        let Some(socket) = self.socket.as_fd().filter(|_| self.is_tcp) else { return Ok(()) };
         shutdown(socket, Shutdown::Write)?;
         let mut scratch = [0; 1024];
         loop {
             match recv(socket, &mut scratch[..], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => return Ok(()),
                 Ok(_) | Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => await_now(socket.as_fd(), PollFlags::IN, deadline)?,
+                Err(Errno::AGAIN) => await_now(socket, PollFlags::IN, deadline)?,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Writes with `write` once the socket takes bytes; `slices` are the same for other streams.
+    /// Writes with `send` once the socket takes bytes; `slices` are the same for other streams.
     fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
-        write: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+        send: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            let written = match &mut self.socket {
-                Socket::Unix(socket) => {
-                    ready!(socket.poll_write_ready(cx))?;
-                    socket.try_io(Interest::WRITABLE, || Ok(write(socket.as_fd())?))
-                }
-                Socket::Tcp(socket) => {
-                    ready!(socket.poll_write_ready(cx))?;
-                    socket.try_io(Interest::WRITABLE, || Ok(write(socket.as_fd())?))
-                }
-                Socket::Foreign(stream) => return stream.poll_write(cx, slices),
-                Socket::Gone => Err(gone()),
-            };
-            match written {
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                    ) => {}
-                written => return Poll::Ready(written),
+        match &mut self.socket {
+            Socket::Registered(socket) => {
+                let given = slices.iter().map(|slice| slice.len()).sum();
+                socket.poll_send(cx, given, send)
             }
+            Socket::Plain(socket) => socket.poll_send(cx, send),
+            Socket::Foreign(stream) => stream.poll_write(cx, slices),
+            Socket::Gone => Poll::Ready(Err(gone())),
+        }
+    }
+}
+
+impl Socket {
+    #[track_caller]
+    fn new(socket: OwnedFd, watch: Watch) -> io::Result<Self> {
+        match watch {
+            Watch::Reading => Registered::new(socket).map(Self::Registered),
+            Watch::Both => Plain::new(socket).map(Self::Plain),
+        }
+    }
+
+    fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Self::Registered(socket) => Some(socket.as_fd()),
+            Self::Plain(socket) => Some(socket.as_fd()),
+            Self::Foreign(_) | Self::Gone => None,
         }
     }
 }
@@ -199,11 +237,7 @@ impl Drop for Stream {
         }
         let socket = mem::replace(&mut self.socket, Socket::Gone);
         // A descriptor that cannot be closed is gone when the child is.
-        let _ = match &socket {
-            Socket::Unix(socket) => nix::unistd::close(socket.as_raw_fd()),
-            Socket::Tcp(socket) => nix::unistd::close(socket.as_raw_fd()),
-            Socket::Foreign(_) | Socket::Gone => Ok(()),
-        };
+        _ = socket.as_fd().map(|socket| nix::unistd::close(socket.as_raw_fd()));
         mem::forget(socket);
     }
 }
@@ -224,8 +258,8 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.socket {
-            Socket::Unix(socket) => Pin::new(socket).poll_read(cx, buf),
-            Socket::Tcp(socket) => Pin::new(socket).poll_read(cx, buf),
+            Socket::Registered(socket) => socket.poll_read(cx, buf),
+            Socket::Plain(socket) => socket.poll_read(cx, buf),
             Socket::Foreign(stream) => stream.poll_read(cx, buf),
             Socket::Gone => Poll::Ready(Err(gone())),
         }
@@ -255,48 +289,50 @@ impl AsyncWrite for Stream {
     fn is_write_vectored(&self) -> bool {
         match &self.socket {
             Socket::Foreign(stream) => stream.is_write_vectored(),
-            Socket::Unix(_) | Socket::Tcp(_) | Socket::Gone => true,
+            Socket::Registered(_) | Socket::Plain(_) | Socket::Gone => true,
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Foreign(stream) => stream.poll_flush(cx),
-            Socket::Unix(_) | Socket::Tcp(_) | Socket::Gone => Poll::Ready(Ok(())),
+            Socket::Registered(_) | Socket::Plain(_) | Socket::Gone => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.socket {
-            Socket::Unix(socket) => Pin::new(socket).poll_shutdown(cx),
-            Socket::Tcp(socket) => Pin::new(socket).poll_shutdown(cx),
-            Socket::Foreign(stream) => stream.poll_shutdown(cx),
-            Socket::Gone => Poll::Ready(Err(gone())),
+        if let Socket::Foreign(stream) = &mut self.socket {
+            return stream.poll_shutdown(cx);
+        }
+        let socket = self.socket.as_fd().ok_or_else(gone)?;
+        match shutdown(socket, Shutdown::Write) {
+            // The peer has left first.
+            Err(Errno::NOTCONN) => Poll::Ready(Ok(())),
+            ended => Poll::Ready(Ok(ended?)),
         }
     }
 }
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut stream = f.debug_struct("Stream");
-        match &self.socket {
-            Socket::Unix(socket) => stream.field("socket", socket),
-            Socket::Tcp(socket) => stream.field("socket", socket),
-            Socket::Foreign(_) | Socket::Gone => &mut stream,
-        };
-        stream.field("credentials", &self.credentials).finish_non_exhaustive()
+        f.debug_struct("Stream")
+            .field("socket", &self.socket.as_fd())
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
 
-    fn pair() -> (Stream, UnixStream) {
+    fn pair() -> (Stream, tokio::net::UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        (Stream::unix(ours).unwrap(), theirs)
+        ours.set_nonblocking(true).unwrap();
+        theirs.set_nonblocking(true).unwrap();
+        (Stream::unix(ours).unwrap(), tokio::net::UnixStream::from_std(theirs).unwrap())
     }
 
     #[tokio::test]
@@ -316,11 +352,11 @@ mod tests {
         use rustix::net::sockopt::{socket_keepalive, tcp_keepcnt, tcp_keepidle, tcp_keepintvl};
 
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let stream = Stream::tcp(socket).unwrap();
+        let socket = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Stream::tcp(socket.into_std().unwrap()).unwrap();
         let every = Duration::from_secs(30);
         stream.keep_alive(Duration::MAX).unwrap();
-        let Socket::Tcp(socket) = &stream.socket else { panic!("{stream:?}") };
+        let socket = stream.socket.as_fd().unwrap();
         assert!(stream.is_tcp() && !socket_keepalive(socket).unwrap());
         stream.keep_alive(every).unwrap();
         assert!(socket_keepalive(socket).unwrap());
@@ -337,6 +373,33 @@ mod tests {
         stream.process += 1;
         drop(stream);
         assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_child_leaves_the_socket_in_the_epoll_set() {
+        for watch in [Watch::Reading, Watch::Both] {
+            let (ours, _theirs) = UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            // A set forgets a socket that is closed everywhere.
+            let _parent = ours.try_clone().unwrap();
+            let mut stream = Stream::watched(ours.into(), watch).unwrap();
+            let number = stream.socket.as_fd().unwrap().as_raw_fd();
+            stream.process += 1;
+            drop(stream);
+            assert!(is_watched(number), "{watch:?}");
+        }
+    }
+
+    /// Whether a descriptor of this number is, or was when it was registered, in an epoll set.
+    #[cfg(target_os = "linux")]
+    fn is_watched(number: i32) -> bool {
+        std::fs::read_dir("/proc/self/fdinfo").unwrap().any(|set| {
+            let info = std::fs::read_to_string(set.unwrap().path()).unwrap_or_default();
+            let watched =
+                |line: &str| line.strip_prefix("tfd:")?.split_whitespace().next()?.parse().ok();
+            info.lines().any(|line| watched(line) == Some(number))
+        })
     }
 
     #[tokio::test]

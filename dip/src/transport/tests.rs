@@ -5,6 +5,7 @@ mod connect;
 mod inherited;
 mod memory;
 mod path;
+mod readiness;
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;

@@ -130,7 +130,7 @@ fn look(path: &Path) -> Result<Option<FileId>, BindError> {
 async fn remove_stale(path: &Path, found: FileId) -> Result<(), BindError> {
     match UnixStream::connect(path).await {
         Ok(server) => {
-            let pid = Credentials::of_peer(&server).ok().and_then(|server| server.pid);
+            let pid = Credentials::of_socket(&server).ok().and_then(|server| server.pid);
             return Err(taken(path, pid));
         }
         Err(error) => match Errno::from_io_error(&error) {

@@ -1,11 +1,11 @@
 //! What goes in and out over the stream of a connection.
 
 use std::io::IoSlice;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{self, Poll};
 use std::time::Instant;
 
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 use super::Connection;
 use super::requests::Batch;
@@ -23,7 +23,7 @@ impl Connection {
         }
         let mut read = false;
         if !self.exhausted {
-            match pin!(self.stream.read_buf(&mut self.input.buffer())).poll(cx) {
+            match self.stream.poll_fill(cx, &mut self.input.buffer()) {
                 Poll::Pending => {}
                 Poll::Ready(Ok(bytes)) if bytes > 0 => {
                     self.pace.received(bytes);
