@@ -5,11 +5,12 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::access::Access;
@@ -69,7 +70,7 @@ async fn connect_unix(
     }
     let mut wait = FIRST_WAIT;
     let socket = loop {
-        match UnixStream::connect(path).await {
+        match dial(path).await {
             Ok(socket) => break socket,
             Err(error) => match Errno::from_io_error(&error) {
                 Some(Errno::AGAIN | Errno::INTR) => {
@@ -83,11 +84,25 @@ async fn connect_unix(
             },
         }
     };
-    let stream = socket
-        .into_std()
-        .and_then(Stream::unix)
-        .map_err(|error| ConnectError::of(address, error))?;
+    let stream = Stream::unix(socket).map_err(|error| ConnectError::of(address, error))?;
     trust_server(stream, address, access).await
+}
+
+/// There is nothing to wait for: the backlog has room, or it has none.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+async fn dial(path: &Path) -> io::Result<UnixStream> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+    let server = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &server)?;
+    Ok(socket.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+async fn dial(path: &Path) -> io::Result<UnixStream> {
+    tokio::net::UnixStream::connect(path).await?.into_std()
 }
 
 async fn trust_server(

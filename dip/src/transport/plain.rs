@@ -55,16 +55,16 @@ impl Plain {
         cx: &mut Context<'_>,
         send: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let mut send = || Ok(send(self.as_fd())?);
+        let send = || Ok(send(self.as_fd())?);
         loop {
             let written = match self {
                 Self::Unix(socket) => {
                     ready!(socket.poll_write_ready(cx))?;
-                    socket.try_io(Interest::WRITABLE, &mut send)
+                    socket.try_io(Interest::WRITABLE, send)
                 }
                 Self::Tcp(socket) => {
                     ready!(socket.poll_write_ready(cx))?;
-                    socket.try_io(Interest::WRITABLE, &mut send)
+                    socket.try_io(Interest::WRITABLE, send)
                 }
             };
             match written {
