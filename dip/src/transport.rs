@@ -20,6 +20,7 @@ mod blocking;
 mod connect;
 mod credentials;
 mod foreign;
+mod incoming;
 mod inherit;
 mod listener;
 mod lock;

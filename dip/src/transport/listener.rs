@@ -5,16 +5,16 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::time::{Instant, sleep_until};
 
 use super::access::Access;
 use super::address::Address;
 use super::bind::{BindError, Options};
+use super::incoming::Incoming;
 use super::inherit::{self, Listening};
 use super::memory::MemoryListener;
 use super::stream::Stream;
@@ -44,8 +44,8 @@ enum Sockets {
 /// A socket that owns no path.
 #[derive(Debug)]
 enum Socket {
-    Unix(UnixListener),
-    Tcp(TcpListener),
+    Unix(Incoming),
+    Tcp(Incoming),
 }
 
 impl Listener {
@@ -190,12 +190,12 @@ impl Sockets {
                 Listening::Unix(socket) => {
                     let place = socket.local_addr().map_err(failed)?;
                     let place = place.as_pathname().map(Address::from);
-                    (Socket::Unix(UnixListener::from_std(socket).map_err(failed)?), place)
+                    (Socket::Unix(Incoming::new(socket.into()).map_err(failed)?), place)
                 }
                 Listening::Tcp(socket, ip) => {
                     let port = socket.local_addr().map_err(failed)?.port();
                     let place = Address::Tcp { host: ip.to_string(), port };
-                    (Socket::Tcp(TcpListener::from_std(socket).map_err(failed)?), Some(place))
+                    (Socket::Tcp(Incoming::new(socket.into()).map_err(failed)?), Some(place))
                 }
             };
             reached.get_or_insert(place);
@@ -208,10 +208,10 @@ impl Sockets {
     /// The next connection, or `None` for one that was gone before it could be set up.
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
         match self {
-            Self::Path(listener) => listener
-                .socket
-                .poll_accept(cx)
-                .map_ok(|(socket, _)| socket.into_std().and_then(Stream::unix).ok()),
+            Self::Path(listener) => {
+                let socket = ready!(listener.socket.poll_accept(cx))?;
+                Poll::Ready(set_up(Stream::unix(socket.into())))
+            }
             Self::Open { sockets, next } => {
                 for turn in 0..sockets.len() {
                     let at = (*next + turn) % sockets.len();
@@ -229,14 +229,19 @@ impl Sockets {
 
 impl Socket {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Stream>>> {
-        match self {
-            Self::Unix(socket) => socket
-                .poll_accept(cx)
-                .map_ok(|(socket, _)| socket.into_std().and_then(Stream::unix).ok()),
-            Self::Tcp(socket) => socket
-                .poll_accept(cx)
-                .map_ok(|(socket, _)| socket.into_std().and_then(Stream::tcp).ok()),
-        }
+        Poll::Ready(match self {
+            Self::Unix(socket) => set_up(Stream::unix(ready!(socket.poll_accept(cx))?.into())),
+            Self::Tcp(socket) => set_up(Stream::tcp(ready!(socket.poll_accept(cx))?.into())),
+        })
+    }
+}
+
+/// A connection may have ended before it could be set up; what else fails says something of the next.
+fn set_up(stream: io::Result<Stream>) -> io::Result<Option<Stream>> {
+    match stream.map_err(|error| (Errno::from_io_error(&error), error)) {
+        Ok(stream) => Ok(Some(stream)),
+        Err((Some(Errno::NOTCONN | Errno::INVAL), _)) => Ok(None),
+        Err((_, error)) => Err(error),
     }
 }
 

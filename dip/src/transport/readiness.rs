@@ -39,7 +39,8 @@ pub(super) struct Registered {
     flows: bool,
 }
 
-type Watch = AsyncFd<Arc<OwnedFd>>;
+/// A descriptor that the driver watches.
+pub(super) type Watch = AsyncFd<Arc<OwnedFd>>;
 
 /// A peer that was slow may be slow again, and to look away and back costs four system calls.
 const WARY: u8 = 16;
@@ -211,7 +212,7 @@ impl Registered {
 ///
 /// Outside of a runtime, or in one without a driver for sockets.
 #[track_caller]
-fn watch(socket: &Arc<OwnedFd>, interest: Interest) -> io::Result<Watch> {
+pub(super) fn watch(socket: &Arc<OwnedFd>, interest: Interest) -> io::Result<Watch> {
     // SAFETY: what is registered owns a share of the descriptor, whose number does not change, and
     // which is not closed before the last share is dropped. `Stream` closes its number in a child
     // that was forked off, and then forgets what was registered.

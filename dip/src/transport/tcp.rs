@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::address::Address;
 use super::bind::{BindError, Options};
+use super::incoming::Incoming;
 
 /// Why a host cannot be used.
 pub(super) enum Unusable {
@@ -77,7 +78,7 @@ pub(super) async fn bind(
     host: &str,
     port: u16,
     options: &Options,
-) -> Result<(Vec<TcpListener>, u16), BindError> {
+) -> Result<(Vec<Incoming>, u16), BindError> {
     let address = || Address::Tcp { host: host.to_owned(), port };
     let failed = |step, source| BindError::Io { step, at: address().to_string(), source };
     let addresses = resolve(host, port).await.map_err(|error| match error {
@@ -99,7 +100,7 @@ pub(super) async fn bind(
     Err(BindError::PortInUse { address: address() })
 }
 
-fn listen_on_all(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, u16)> {
+fn listen_on_all(addresses: &[SocketAddr]) -> io::Result<(Vec<Incoming>, u16)> {
     let mut sockets = Vec::new();
     let mut port = None;
     let mut missing = None;
@@ -108,7 +109,7 @@ fn listen_on_all(addresses: &[SocketAddr]) -> io::Result<(Vec<TcpListener>, u16)
         match listen(address) {
             Ok(socket) => {
                 port = Some(socket.local_addr()?.port());
-                sockets.push(socket);
+                sockets.push(Incoming::new(socket.into_std()?.into())?);
             }
             // A machine without IPv6, or without IPv4.
             Err(error) if is_missing(&error) => missing = Some(error),

@@ -13,6 +13,7 @@ use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use super::access::{Access, EVERYBODY};
 use super::bind::{BindError, Options};
 use super::credentials::{Credentials, own_uid};
+use super::incoming::Incoming;
 use super::lock::{FileId, PathLock};
 
 /// The longest path of a socket, in bytes: `sun_path` without its closing NUL.
@@ -27,7 +28,7 @@ pub(super) const PATH_LIMIT: usize =
 #[derive(Debug)]
 pub(super) struct PathListener {
     place: Place,
-    pub(super) socket: UnixListener,
+    pub(super) socket: Incoming,
     _lock: PathLock,
 }
 
@@ -61,7 +62,9 @@ impl PathListener {
         let place = Place::of(absolute).map_err(failed("find the new socket"))?;
         place.admit(&options.access).map_err(failed("change the mode of"))?;
         // The kernel cuts the backlog to what it allows.
-        let socket = socket.listen(u32::MAX).map_err(failed("listen on"))?;
+        let socket = socket.listen(u32::MAX).and_then(UnixListener::into_std);
+        let socket = socket.and_then(|socket| Incoming::new(socket.into()));
+        let socket = socket.map_err(failed("listen on"))?;
         Ok(Self { place, socket, _lock: lock })
     }
 
