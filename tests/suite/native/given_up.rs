@@ -42,7 +42,6 @@ impl Threads {
 struct Block(String);
 
 #[handler(group = "given up", blocking)]
-#[expect(clippy::needless_pass_by_value, reason = "a handler owns its arguments")]
 fn block(Block(name): Block, State(threads): State<Threads>, State(log): State<Log>) {
     let mut told = Told::begin(&name, &log);
     threads.wait();
