@@ -1,4 +1,5 @@
-//! Buffers for small bodies, used again: a call needs one on its way out and one on its way back.
+//! Buffers that are used again: small ones for the bodies of messages, a large one for each thread
+//! that reads.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,8 +15,28 @@ const LARGE: usize = 4 << 10;
 /// What a new one has room for, in bytes: most messages.
 const SMALL: usize = 128;
 
+/// What is read at once at most, in bytes: more than the longest frame that has to be there whole, and
+/// little enough that most of a long body is read to where it goes.
+pub(crate) const READ: usize = 24 << 10;
+
 thread_local! {
     static FREE: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
+    static READING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An empty buffer with room for [`READ`] bytes.
+pub(crate) fn to_read() -> Vec<u8> {
+    let kept = READING.try_with(Cell::take).unwrap_or_default();
+    if kept.capacity() < READ { Vec::with_capacity(READ) } else { kept }
+}
+
+/// Keeps such a buffer for whoever reads next on this thread.
+pub(crate) fn was_read(mut buffer: Vec<u8>) {
+    if (READ..=2 * READ).contains(&buffer.capacity()) {
+        buffer.clear();
+        // A thread that ends keeps nothing.
+        _ = READING.try_with(|kept| kept.set(buffer));
+    }
 }
 
 /// A buffer that goes back to its thread when it is dropped.
@@ -120,6 +141,18 @@ mod tests {
     fn a_large_buffer_is_not_kept() {
         drop(Buffer::of(&[0; LARGE + 1]));
         assert!(Buffer::new().capacity() <= LARGE);
+    }
+
+    #[test]
+    fn a_thread_reads_into_the_same_buffer_again() {
+        let mut first = to_read();
+        first.push(1);
+        let at = first.as_ptr();
+        let second = to_read();
+        assert_ne!(second.as_ptr(), at);
+        was_read(first);
+        let again = to_read();
+        assert_eq!((again.as_ptr(), again.len()), (at, 0));
     }
 
     #[test]

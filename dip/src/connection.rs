@@ -20,10 +20,15 @@ use first::First;
 /// Serves a stream that was accepted until its end.
 pub(crate) async fn serve(service: Arc<Service>, mut stream: Stream, connected: Connected) {
     let id = connected.id;
-    let reason = match First::read(&service, &mut stream).await {
+    // What a connection needs at its beginning is not kept as long as it lives.
+    let reason = match Box::pin(First::read(&service, &mut stream)).await {
         Err(reason) => reason,
         Ok(First { bytes, begun }) if bytes.first() == Some(&HELLO) && service.wires().native => {
-            handshake::welcome(service.clone(), stream, connected, bytes, begun).await
+            let welcome = handshake::welcome(service.clone(), stream, connected, bytes, begun);
+            match Box::pin(welcome).await {
+                Ok(connection) => native(&service, connection).await,
+                Err(reason) => reason,
+            }
         }
         Ok(_) if !service.wires().classic => {
             first::turn_away(stream, "this server does not speak the classic wire").await;
@@ -32,7 +37,7 @@ pub(crate) async fn serve(service: Arc<Service>, mut stream: Stream, connected: 
         Ok(First { bytes, begun }) => {
             let peer = connected.id;
             let connection = classic::Connection::new(service.clone(), stream, connected, begun);
-            let reason = connection.run(&bytes).await;
+            let reason = Box::pin(connection.run(&bytes)).await;
             service.peers().leave(peer, reason);
             reason
         }
@@ -45,6 +50,14 @@ pub(crate) async fn serve(service: Arc<Service>, mut stream: Stream, connected: 
         _ => tracing::warn!(peer, ?reason, "connection closed"),
     }
     service.totals().closed(reason);
+}
+
+async fn native(service: &Service, connection: Box<native::Connection>) -> CloseReason {
+    let peer = connection.peer().clone();
+    service.peers().join(&peer);
+    let reason = connection.run().await;
+    service.peers().leave(peer.id(), reason);
+    reason
 }
 
 /// The first byte of the native wire.

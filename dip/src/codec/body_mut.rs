@@ -79,6 +79,7 @@ impl<'a> BodyMut<'a> {
 
     /// The same for a few bytes, which need not be in memory for it.
     #[inline]
+    #[cfg(feature = "bincode")]
     pub(crate) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
         if self.out.len() + N <= self.end {
             self.out.extend_from_slice(&bytes);
@@ -88,6 +89,7 @@ impl<'a> BodyMut<'a> {
     }
 
     #[cold]
+    #[cfg(feature = "bincode")]
     fn put_or_count<const N: usize>(&mut self, bytes: [u8; N]) {
         self.extend_or_count(&bytes);
     }

@@ -23,20 +23,20 @@ use crate::transport::Stream;
 use crate::wire::classic;
 use crate::wire::hello::{App, Fields, Hello, Status, Terms, Welcome};
 
-/// Serves a stream whose peer has begun to speak the native wire with `bytes`.
+/// Welcomes a peer that has begun to speak the native wire with `bytes`.
 pub(super) async fn welcome(
     service: Arc<Service>,
     mut stream: Stream,
     connected: Connected,
     mut bytes: BytesMut,
     begun: Instant,
-) -> CloseReason {
+) -> Result<Box<Connection>, CloseReason> {
     let hello = match hear_hello(&service, &mut stream, &mut bytes, begun).await {
         Ok(hello) => hello,
-        Err(Unheard::Ended(reason)) => return reason,
+        Err(Unheard::Ended(reason)) => return Err(reason),
         Err(Unheard::Refused(why)) => {
             turn_away(stream, &why).await;
-            return CloseReason::Violation;
+            return Err(CloseReason::Violation);
         }
     };
     let fields = fields(service.limits(), service.instance(), None, None, false);
@@ -47,22 +47,13 @@ pub(super) async fn welcome(
     let welcome = welcome.encode();
     match tokio::time::timeout_at(written.into(), stream.write_all(&welcome)).await {
         Ok(Ok(())) => {}
-        Ok(Err(_)) => return CloseReason::Lost,
-        Err(_) => return CloseReason::HandshakeTimeout,
+        Ok(Err(_)) => return Err(CloseReason::Lost),
+        Err(_) => return Err(CloseReason::HandshakeTimeout),
     }
     let Fields { terms, label, app, .. } = hello.fields;
-    let connection = connection(
-        &service,
-        Side::Acceptor,
-        stream,
-        connected,
-        Their { terms, label, app, mismatched: agreement.mismatched, rest: bytes, is_only: true },
-    );
-    let peer = connection.peer().clone();
-    service.peers().join(&peer);
-    let reason = connection.run().await;
-    service.peers().leave(peer.id(), reason);
-    reason
+    let mismatched = agreement.mismatched;
+    let their = Their { terms, label, app, mismatched, rest: bytes, is_only: true };
+    Ok(connection(&service, Side::Acceptor, stream, connected, their))
 }
 
 /// Why there is no HELLO.
@@ -166,7 +157,7 @@ pub(crate) async fn greet(
                 };
                 let connected = Connected::of(service.next_peer(), stream.credentials());
                 let connection = connection(service, Side::Connector, stream, connected, their);
-                return Ok(Greeted::Native(Box::new(connection)));
+                return Ok(Greeted::Native(connection));
             }
             Heard::Refused(status, reason) => return Err(Unwelcome::Refused(status, reason)),
             Heard::Classic => return Ok(Greeted::Classic(stream)),
@@ -209,7 +200,7 @@ fn connection(
     stream: Stream,
     mut connected: Connected,
     their: Their,
-) -> Connection {
+) -> Box<Connection> {
     for schema in registry::schemas() {
         if their.mismatched.binary_search(&schema.number).is_ok() {
             let (peer, mtype, name) = (connected.id.0, schema.mtype, &schema.name);
@@ -233,7 +224,7 @@ fn connection(
     let peer = Peer::new(Arc::new(connected), their.label);
     let mut input = Input::new();
     input.feed(&their.rest);
-    Connection::new(service.clone(), link, peer, stream, input)
+    Box::new(Connection::new(service.clone(), link, peer, stream, input))
 }
 
 /// What a side with these limits says of itself; one that is passive only calls.

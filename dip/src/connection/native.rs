@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// Drives the connection until its end.
-    pub(crate) async fn run(mut self) -> CloseReason {
+    pub(crate) async fn run(mut self: Box<Self>) -> CloseReason {
         let mut alarms = Alarms::new(&self.serving.service);
         self.hasty = Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
         let reason = poll_fn(|cx| self.poll(&mut alarms, cx)).await;
@@ -199,6 +199,8 @@ impl Connection {
                 self.due = self.next_due(&state);
                 self.deferred = false;
                 state.end_turn(waker);
+                drop(state);
+                self.input.rest();
                 return Next::Sleep;
             }
         }

@@ -13,7 +13,7 @@ use crate::reply::Code;
 use crate::service::CloseReason;
 
 /// Slices that are written at once.
-pub(super) const SLICES: usize = 64;
+pub(super) const SLICES: usize = 16;
 
 impl Connection {
     /// Reads once and handles what came; whether there was anything.

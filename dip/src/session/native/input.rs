@@ -11,14 +11,9 @@ use rustc_hash::FxHashMap;
 
 use self::assembly::Assembly;
 use super::{Admission, Receipt, RequestKey, Session, Violation};
+use crate::buffer;
 use crate::codec::Body;
 use crate::wire::native::Trace;
-
-/// What is read at once, in bytes: at first, at most, and while long bodies come, whose next piece
-/// had better go to its own buffer.
-const ROOM: usize = 4 << 10;
-const MOST_ROOM: usize = 64 << 10;
-const ROOM_AMID_PIECES: usize = 16 << 10;
 
 /// The longest body of a frame that is no message and no answer to one, in bytes.
 const MAX_CONTROL: u32 = 4 << 10;
@@ -61,11 +56,6 @@ pub(crate) struct Input {
     read: Vec<u8>,
     /// Bytes of `read` that are dealt with.
     at: usize,
-    /// Bytes of `read` that were there when more were last asked for.
-    kept: usize,
-    /// Bytes of `read` since then that went to bodies of their own.
-    moved: usize,
-    room: usize,
     front: Front,
     /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
     assemblies: FxHashMap<u32, Assembly>,
@@ -124,13 +114,13 @@ pub(crate) enum Whole {
 
 impl Input {
     pub(crate) fn new() -> Self {
-        Self { room: ROOM, ..Self::default() }
+        Self::default()
     }
 
     /// Where the next bytes go: behind what was read, or to the body that they belong to.
     pub(crate) fn buffer(&mut self) -> Limit<&mut Vec<u8>> {
-        self.compact();
-        let is_amid_pieces = !self.assemblies.is_empty();
+        self.read.drain(..self.at);
+        self.at = 0;
         if let Front::Piece { id, until, .. } = self.front
             && self.read.is_empty()
             && let Some(assembly) = self.assemblies.get_mut(&id)
@@ -138,9 +128,22 @@ impl Input {
             self.held += assembly.grow(until);
             return assembly.buffer(until);
         }
-        let room = if is_amid_pieces { ROOM_AMID_PIECES } else { self.room };
-        self.read.reserve(room);
+        if self.read.capacity() < buffer::READ {
+            let mut read = buffer::to_read();
+            read.extend_from_slice(&self.read);
+            self.read = read;
+        }
+        let room = self.read.capacity() - self.read.len();
         (&mut self.read).limit(room)
+    }
+
+    /// Nothing comes for now: keeps no more memory than there are bytes.
+    pub(crate) fn rest(&mut self) {
+        if self.read.capacity() > 0 {
+            let kept = self.read[self.at..].to_vec();
+            buffer::was_read(std::mem::replace(&mut self.read, kept));
+            self.at = 0;
+        }
     }
 
     /// Takes bytes that came before, behind a handshake.
@@ -218,9 +221,7 @@ impl Input {
                     self.front = Front::Frame;
                     return Ok(Step::Again);
                 };
-                let before = self.at;
                 self.held += assembly.fill(&self.read[self.at..], until, &mut self.at);
-                self.moved += self.at - before;
                 if assembly.len() < until {
                     return Ok(Step::Starved);
                 }
@@ -244,19 +245,5 @@ impl Input {
             Whole::Here(range) => Body::from(&self.read[range]),
             Whole::Own(bytes) => bytes.into(),
         }
-    }
-
-    /// Makes room at the front of the read buffer, as much as recent reads had use for.
-    fn compact(&mut self) {
-        // What belongs to long bodies had better been read to where it goes.
-        let came = self.read.len().saturating_sub(self.kept + std::mem::take(&mut self.moved));
-        // Often nothing has come: the driver looks after each write, too.
-        self.room = (came * 2).max(self.room - self.room / 8).clamp(ROOM, MOST_ROOM);
-        self.read.drain(..self.at);
-        self.at = 0;
-        if self.read.capacity() > 4 * self.room.max(self.read.len()) {
-            self.read.shrink_to(self.room);
-        }
-        self.kept = self.read.len();
     }
 }
