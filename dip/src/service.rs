@@ -11,6 +11,7 @@ use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
@@ -38,6 +39,7 @@ pub(crate) struct Service {
     states: States,
     limits: Limits,
     unhandled: Unhandled,
+    spin: Duration,
     wires: Wires,
     instance: [u8; 16],
     peers: Peers,
@@ -85,6 +87,7 @@ pub(crate) struct Setup {
     pub(crate) states: States,
     pub(crate) limits: Limits,
     pub(crate) unhandled: Unhandled,
+    pub(crate) spin: Duration,
     pub(crate) wires: Wires,
     pub(crate) hooks: Hooks,
 }
@@ -134,12 +137,13 @@ impl Service {
     }
 
     pub(crate) fn new(routes: Routes, setup: Setup) -> Self {
-        let Setup { states, limits, unhandled, wires, hooks } = setup;
+        let Setup { states, limits, unhandled, spin, wires, hooks } = setup;
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
         Self {
             routes,
             states,
             unhandled,
+            spin,
             wires,
             instance: Uuid::new_v4().into_bytes(),
             peers: Peers::new(hooks),
@@ -194,6 +198,11 @@ impl Service {
 
     pub(crate) fn unhandled(&self) -> Unhandled {
         self.unhandled
+    }
+
+    /// How long connections look for bytes before they sleep.
+    pub(crate) fn spin(&self) -> Duration {
+        self.spin
     }
 
     pub(crate) fn wires(&self) -> Wires {

@@ -12,5 +12,6 @@ mod one_way;
 mod processes;
 pub(crate) mod raw;
 pub(crate) mod silence;
+mod spinning;
 mod support;
 mod unread;

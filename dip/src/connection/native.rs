@@ -8,6 +8,7 @@ mod alarms;
 mod answers;
 mod last_words;
 mod requests;
+mod spin;
 mod tasks;
 mod time;
 mod traffic;
@@ -31,6 +32,7 @@ use admission::Account;
 use alarms::{Alarm, Alarms};
 use answers::Answers;
 use requests::Serving;
+use spin::{Idle, Spin};
 use tasks::Tasks;
 use time::Pace;
 
@@ -48,6 +50,7 @@ pub(crate) struct Connection {
     hasty: bool,
     /// It has let others run first.
     deferred: bool,
+    spin: Spin,
     /// What is being written, without the lock of the link.
     output: Output,
     tasks: Arc<Tasks>,
@@ -103,6 +106,7 @@ impl Connection {
             unhandled: true,
             hasty: false,
             deferred: false,
+            spin: Spin::new(service.spin()),
             exhausted: false,
             unwritable: None,
             draining: false,
@@ -196,6 +200,11 @@ impl Connection {
         if verdict.is_none() && !happened && !writes {
             state.show(&mut self.woken);
             if self.woken.is_empty() {
+                match self.spin.idle() {
+                    Idle::Spins => return Next::Defer,
+                    Idle::Settles => return Next::Again,
+                    Idle::Sleeps => {}
+                }
                 self.due = self.next_due(&state);
                 self.deferred = false;
                 state.end_turn(waker);
@@ -205,6 +214,7 @@ impl Connection {
             }
         }
         drop(state);
+        self.spin.busy();
         self.follow(event);
         verdict.map_or(Next::Again, Next::Ended)
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::{Bound, Server};
 use crate::error::{Fault, Result};
@@ -77,6 +78,17 @@ impl ServerBuilder {
     /// Listens on TCP although its peers cannot be authenticated: every local user can connect.
     pub fn insecure_no_auth(mut self, insecure: bool) -> Self {
         self.options.insecure_no_auth = insecure;
+        self
+    }
+
+    /// Has each connection of the native wire look for bytes for so long after each message, before it
+    /// lets the runtime wait for them. Default: 0, not at all.
+    ///
+    /// To wake a thread on a core that has halted takes 30 to 60 µs, more than most calls take
+    /// otherwise. With this the thread does not sleep, but a core is busy for as long: it is for a few
+    /// connections with a core to spare on each side, and 50 to 200 µs. Each side says it for itself.
+    pub fn spin(mut self, time: Duration) -> Self {
+        self.setup.spin = time;
         self
     }
 

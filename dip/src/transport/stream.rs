@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::net::TcpStream;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -10,9 +10,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::BufMut;
 use bytes::buf::Limit;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
 };
@@ -135,11 +136,31 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         if let Socket::Registered(socket) = &mut self.socket {
             let spare = buf.get_ref().capacity() - buf.get_ref().len();
-            if 0 < spare && spare <= buf.limit() {
+            if 0 < spare && spare <= buf.remaining_mut() {
                 return socket.poll_fill(cx, buf.get_mut());
             }
         }
         pin!(self.read_buf(buf)).poll(cx)
+    }
+
+    /// The same, whatever the runtime knows of a socket; nobody is woken when there is nothing in it.
+    pub(crate) fn poll_fill_now(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut Limit<&mut Vec<u8>>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(socket) = self.socket.as_fd() else { return self.poll_fill(cx, buf) };
+        let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
+        let room = buf.remaining_mut().min(SCRATCH);
+        let read = retry_on_intr(|| {
+            let ((read, _), _) = recv(socket, &mut scratch[..room], RecvFlags::DONTWAIT)?;
+            buf.put_slice(read);
+            Ok(read.len())
+        });
+        match read {
+            Err(Errno::AGAIN) => Poll::Pending,
+            read => Poll::Ready(Ok(read?)),
+        }
     }
 
     /// Writes to a socket without a runtime, whose tasks may be dropped already; waits for room until
@@ -209,6 +230,9 @@ impl Socket {
         }
     }
 }
+
+/// What is read through the stack at once.
+const SCRATCH: usize = 16 << 10;
 
 /// Blocks until the socket is ready.
 fn await_now(socket: BorrowedFd<'_>, events: PollFlags, deadline: Instant) -> io::Result<()> {

@@ -56,8 +56,10 @@ impl Connection {
         if !self.answers.is_empty() {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
-        let slow = now.elapsed() > SLOW;
-        self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
+        if handled > 0 {
+            let slow = now.elapsed() > SLOW;
+            self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
+        }
         violation.map_or(Ok(batch), Err)
     }
 

@@ -23,7 +23,12 @@ impl Connection {
         }
         let mut read = false;
         if !self.exhausted {
-            match self.stream.poll_fill(cx, &mut self.input.buffer()) {
+            let mut buffer = self.input.buffer();
+            let filled = match self.spin.is_on() {
+                true => self.stream.poll_fill_now(cx, &mut buffer),
+                false => self.stream.poll_fill(cx, &mut buffer),
+            };
+            match filled {
                 Poll::Pending => {}
                 Poll::Ready(Ok(bytes)) if bytes > 0 => {
                     self.pace.received(bytes);
