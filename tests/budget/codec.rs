@@ -3,7 +3,7 @@
 use dip::codec::{Bincode, Body, BodyMut, Codec, DecodeLimits};
 use serde::{Deserialize, Serialize};
 
-use crate::allocations::allocations;
+use super::allocations;
 
 /// 64 bytes, as small calls carry them.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 mod admission;
 mod alarms;
 mod answers;
+mod effort;
 mod last_words;
 mod requests;
 mod spin;

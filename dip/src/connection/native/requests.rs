@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Semaphore;
 use tokio::task::coop::unconstrained;
@@ -13,6 +13,7 @@ use tokio::task::coop::unconstrained;
 use super::Connection;
 use super::admission::Admitting;
 use super::answers::Answer;
+use super::effort::{Effort, SLOW};
 use super::tasks::{self, Stopped};
 use crate::codec::{Body, Encoded};
 use crate::context::{Context, GivenUp};
@@ -179,18 +180,17 @@ impl Connection {
             running.wait(service);
             return Poll::Pending;
         }
-        let begun = (self.timed > 0).then(Instant::now);
+        let effort = (self.timed > 0).then(Effort::begin);
         let first = poll_fn(|cx| running.poll(service, cx, &mut self.answers.replies));
         let polled = pin!(unconstrained(first)).poll(cx);
-        if let Some(begun) = begun
+        if let Some(effort) = effort
             && let Some(to) = service.routes().find(running.context().mtype().number())
         {
-            let took = begun.elapsed();
-            if took <= SLOW {
+            if !effort.is_slow() {
                 to.counters.slow.quick();
             } else if to.counters.slow.slow() {
                 let handler = running.handler().name;
-                tracing::debug!(handler, ?took, "a task of its own from now on (said once)");
+                tracing::debug!(handler, "a task of its own from now on (said once)");
             }
         }
         polled
@@ -298,9 +298,6 @@ pub(super) struct Batch {
     /// There may be more in the input.
     pub(super) more: bool,
 }
-
-/// A handler that keeps its connection busy for longer than this, time and again, becomes a task.
-const SLOW: Duration = Duration::from_micros(100);
 
 /// For so many batches handlers are timed one by one after a batch that was slow: to ask for the time
 /// around each of them costs as much as many handlers.

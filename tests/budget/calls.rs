@@ -1,0 +1,113 @@
+//! A small call and a one-way message, client and server on one thread.
+
+use dip::{Client, Connection, Protocol, Router, handler};
+use serde::{Deserialize, Serialize};
+
+use super::allocations;
+
+/// 64 bytes, as small calls carry them; each side that reads it allocates its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Protocol)]
+#[mtype("budget.sample")]
+#[protocol(reply = Sample)]
+pub(super) struct Sample {
+    id: u64,
+    name: String,
+    values: [u32; 8],
+}
+
+#[handler]
+async fn echo(sample: Sample) -> Sample {
+    sample
+}
+
+/// Nothing to allocate in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Protocol)]
+#[mtype("budget.add")]
+#[protocol(reply = i64)]
+struct Add {
+    a: i64,
+    b: i64,
+}
+
+#[handler]
+async fn add(Add { a, b }: Add) -> i64 {
+    a + b
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Protocol)]
+#[mtype("budget.one_way")]
+struct OneWay {
+    a: i64,
+}
+
+#[handler]
+async fn one_way(_: OneWay) {}
+
+pub(super) fn sample() -> Sample {
+    Sample { id: 9_000_000_000, name: "sixteen letters.".to_owned(), values: [7; 8] }
+}
+
+/// A client and its server over a socket, on the runtime of this thread.
+async fn connected() -> Client {
+    let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+    let router = Router::new().handler(echo).handler(add).handler(one_way);
+    tokio::spawn(Connection::over(theirs, router).run());
+    Client::over(ours).connect().await.unwrap()
+}
+
+/// The allocations of so many rounds on both sides, once everything that is used again is there.
+fn of_rounds<F: Future<Output = ()>>(rounds: u64, round: impl Fn(Client) -> F) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(connected());
+    let run = |rounds| {
+        runtime.block_on(async {
+            for _ in 0..rounds {
+                round(client.clone()).await;
+            }
+        });
+    };
+    run(100);
+    let (count, ()) = allocations(|| run(rounds));
+    count
+}
+
+#[test]
+fn a_small_call_allocates_the_future_of_its_handler_and_nothing_else() {
+    let count = of_rounds(1000, |client| async move {
+        assert_eq!(client.call(&Add { a: 1, b: 2 }).await.unwrap(), 3);
+    });
+    assert!(count <= 1000, "{count} in 1000 calls on both sides");
+}
+
+#[test]
+fn a_call_with_texts_allocates_these_besides() {
+    let sample = sample();
+    let count = of_rounds(1000, |client| {
+        let sample = &sample;
+        async move { assert_eq!(client.call(sample).await.unwrap(), *sample) }
+    });
+    // The text of the message where it is read, that of the reply where it is read.
+    assert!(count <= 3000, "{count} in 1000 calls on both sides");
+}
+
+#[test]
+fn many_calls_at_once_allocate_no_more_than_one_after_the_other() {
+    let count = of_rounds(100, |client| async move {
+        let mut calls: Vec<_> = (0..50).map(|a| client.call(&Add { a, b: 2 })).collect();
+        for call in &mut calls {
+            call.await.unwrap();
+        }
+    });
+    // The list of calls is one allocation in each round.
+    assert!(count <= 100 * 51, "{count} in 5000 calls on both sides");
+}
+
+#[test]
+fn a_one_way_message_allocates_the_future_of_its_handler_and_nothing_else() {
+    let count = of_rounds(1000, |client| async move {
+        client.notify(&OneWay { a: 1 }).await.unwrap();
+        client.flush().await.unwrap();
+    });
+    // A flush has its ticket, its PING and its place in two lists.
+    assert!(count <= 5000, "{count} in 1000 messages, each with a flush");
+}
