@@ -116,6 +116,7 @@ fn bars(results: &Results, panel: &Panel) -> Vec<Bar> {
             (Kind::Limit, ..) => continue,
             // Nothing comes back there but an acknowledgement.
             (_, name, _) if name.ends_with(" classic") => continue,
+            (_, "deepfos-ipc" | "python → dip", _) => continue,
             (_, name, _) => {
                 let name = name.strip_suffix(" ct").or(name.strip_suffix(" mt")).unwrap_or(name);
                 name.to_owned()

@@ -49,7 +49,7 @@ struct Metadata {
 
 #[derive(Debug, Deserialize)]
 struct Need {
-    /// A program, or the file of a library.
+    /// A program on the `PATH`, or a file: a path is one below `benches/` unless it is absolute.
     program: PathBuf,
     /// The command that installs it.
     install: String,
@@ -135,9 +135,10 @@ fn manifest() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
 }
 
-/// A path, or a name on the `PATH`.
 fn is_there(program: &Path) -> bool {
+    if program.components().nth(1).is_some() {
+        return Path::new(env!("CARGO_MANIFEST_DIR")).join(program).exists();
+    }
     let paths = env::var_os("PATH").unwrap_or_default();
-    program.is_absolute() && program.exists()
-        || env::split_paths(&paths).any(|directory| directory.join(program).is_file())
+    env::split_paths(&paths).any(|directory| directory.join(program).is_file())
 }

@@ -14,6 +14,7 @@
 
 mod contender;
 mod count;
+mod flight;
 mod line;
 mod measure;
 mod message;
@@ -26,6 +27,7 @@ mod workload;
 
 pub use contender::{Contender, Error, Result, by_tasks, unsupported};
 pub use count::{Counts, HANDLED};
+pub use flight::Flight;
 pub use line::{Description, Line, Measurement};
 pub use message::{Message, Small};
 pub use program::{Ready, main};

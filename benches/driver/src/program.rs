@@ -87,6 +87,16 @@ impl Ready {
     ///
     /// When nobody listens.
     pub fn listening(self) -> Result<()> {
+        self.listening_until(|| std::process::exit(0))
+    }
+
+    /// The same for a server that would leave something behind: when the orchestrator asks no more,
+    /// `end` makes it return.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens.
+    pub fn listening_until(self, end: impl FnOnce() + Send + 'static) -> Result<()> {
         say(&Line::Listening)?;
         thread::spawn(|| {
             let mut lines = io::stdin().lock().lines();
@@ -95,7 +105,7 @@ impl Ready {
                     break;
                 }
             }
-            std::process::exit(0);
+            end();
         });
         Ok(())
     }
