@@ -15,9 +15,8 @@ const LARGE: usize = 4 << 10;
 /// What a new one has room for, in bytes: most messages.
 const SMALL: usize = 128;
 
-/// What is read at once at most, in bytes: more than the longest frame that has to be there whole, and
-/// little enough that most of a long body is read to where it goes.
-pub(crate) const READ: usize = 24 << 10;
+/// What is read at once at most, in bytes: more than the longest frame that has to be there whole.
+pub(crate) const READ: usize = 64 << 10;
 
 thread_local! {
     static FREE: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };

@@ -40,6 +40,9 @@ use time::Pace;
 /// Turns of reading and writing before others of the runtime get theirs.
 const TURNS: usize = 16;
 
+/// Reads, each with its handlers, before what they answered is written.
+const READS: usize = 4;
+
 /// A native connection and everything it has in hand.
 pub(crate) struct Connection {
     serving: Serving,
@@ -163,16 +166,25 @@ impl Connection {
 
     /// Reads, runs handlers and writes until there is nothing more to do now.
     fn poll_turns(&mut self, cx: &mut task::Context<'_>) -> Poll<CloseReason> {
-        let mut blocked = false;
+        // Whoever has once found nothing to read is woken when there is something.
+        let (mut readable, mut blocked) = (true, false);
         for _ in 0..TURNS {
-            let came = self.poll_read(cx);
+            let mut came = false;
+            for _ in 0..READS {
+                readable = readable && self.poll_read(cx);
+                came |= readable;
+            }
             match self.look(came, blocked, cx.waker()) {
                 Next::Ended(reason) => return Poll::Ready(reason),
                 Next::Sleep => return Poll::Pending,
                 Next::Defer => break,
+                Next::Settle => readable = true,
                 Next::Again => {}
             }
-            blocked = !self.output.is_empty() && !self.poll_write(cx);
+            if !self.output.is_empty() {
+                blocked = !self.poll_write(cx);
+                readable |= self.stream.is_flushed_while_read();
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -203,7 +215,7 @@ impl Connection {
             if self.woken.is_empty() {
                 match self.spin.idle() {
                     Idle::Spins => return Next::Defer,
-                    Idle::Settles => return Next::Again,
+                    Idle::Settles => return Next::Settle,
                     Idle::Sleeps => {}
                 }
                 self.due = self.next_due(&state);
@@ -254,5 +266,7 @@ enum Next {
     Sleep,
     /// Others run first.
     Defer,
+    /// It reads once more, to be woken.
+    Settle,
     Again,
 }

@@ -105,6 +105,11 @@ impl Stream {
         self.is_tcp
     }
 
+    /// Whether some of what was written may leave while the stream is read.
+    pub(crate) fn is_flushed_while_read(&self) -> bool {
+        matches!(self.socket, Socket::Foreign(_))
+    }
+
     /// Has the kernel ask a peer on TCP that has said nothing for so long whether it is there.
     pub(crate) fn keep_alive(&self, every: Duration) -> io::Result<()> {
         match self.socket.as_fd() {

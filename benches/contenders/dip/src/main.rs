@@ -4,6 +4,7 @@ mod asynchronous;
 mod blocking;
 mod classic;
 mod messages;
+mod spinning;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use driver::{Kind, Runtime, Variant};
 use asynchronous::Asynchronous;
 use blocking::Blocking;
 use classic::Classic;
+use spinning::Spinning;
 
 fn main() -> ExitCode {
     let variants = [
@@ -20,6 +22,8 @@ fn main() -> ExitCode {
         Variant::of::<Blocking>("dip blocking", Runtime::Blocking)
             .server(Runtime::CurrentThread)
             .note("dip::blocking::Client; the server is that of `dip ct`"),
+        Variant::of::<Spinning>("dip spin", Runtime::CurrentThread)
+            .note("both sides look for bytes for 1 ms before they sleep"),
         Variant::of::<Classic>("dip classic", Runtime::CurrentThread)
             .note("the classic wire; the reply is an acknowledgement"),
     ];

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use dip::{Bytes, Protocol, Server, handler};
 use driver::{HANDLED, Message, Ready, Result};
@@ -78,7 +79,11 @@ async fn handled(_: Handled) -> u64 {
 }
 
 pub(crate) async fn serve(place: &Path, ready: Ready) -> Result<()> {
-    let server = Server::builder(place).bind().await?;
+    serve_spinning(place, ready, Duration::ZERO).await
+}
+
+pub(crate) async fn serve_spinning(place: &Path, ready: Ready, spin: Duration) -> Result<()> {
+    let server = Server::builder(place).spin(spin).bind().await?;
     ready.listening()?;
     Ok(server.run().await?)
 }

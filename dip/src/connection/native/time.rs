@@ -52,15 +52,20 @@ impl Pace {
 impl Connection {
     /// When something has to be looked at, if nothing happens until then.
     pub(super) fn next_due(&self, state: &State) -> Option<Instant> {
-        let limits = self.serving.service.limits();
-        let write = self.stalled.or(self.unwritable).map(|since| limits::end(since, limits.write));
-        let ending = match state.ending() {
-            Some(Ending::Writing(until)) => Some(until),
-            _ => None,
+        let mut due = state.session.next_timeout();
+        let mut by = |then: Option<Instant>| {
+            if let Some(then) = then {
+                due = Some(due.map_or(then, |due| due.min(then)));
+            }
         };
-        let session = state.session.next_timeout();
-        let body = self.input.unfinished_since().map(|since| limits::end(since, limits.frame));
-        [write, ending, session, body, self.pace.due(limits)].into_iter().flatten().min()
+        let limits = self.serving.service.limits();
+        by(self.stalled.or(self.unwritable).map(|since| limits::end(since, limits.write)));
+        if let Some(Ending::Writing(until)) = state.ending() {
+            by(Some(until));
+        }
+        by(self.input.unfinished_since().map(|since| limits::end(since, limits.frame)));
+        by(self.pace.due(limits));
+        due
     }
 
     pub(super) fn check_time(&mut self) {

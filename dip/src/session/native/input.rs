@@ -15,6 +15,9 @@ use crate::buffer;
 use crate::codec::Body;
 use crate::wire::native::Trace;
 
+/// What is read at once while bodies are long, in bytes: enough for some frames of other calls.
+const ROOM_BESIDE_LONG: usize = 8 << 10;
+
 /// The longest body of a frame that is no message and no answer to one, in bytes.
 const MAX_CONTROL: u32 = 4 << 10;
 
@@ -56,6 +59,8 @@ pub(crate) struct Input {
     read: Vec<u8>,
     /// Bytes of `read` that are dealt with.
     at: usize,
+    /// The last message was long: the next one may be, and had better be read to where it goes.
+    long: bool,
     front: Front,
     /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
     assemblies: FxHashMap<u32, Assembly>,
@@ -134,7 +139,7 @@ impl Input {
             self.read = read;
         }
         let room = self.read.capacity() - self.read.len();
-        (&mut self.read).limit(room)
+        (&mut self.read).limit(if self.long { room.min(ROOM_BESIDE_LONG) } else { room })
     }
 
     /// Nothing comes for now: keeps no more memory than there are bytes.

@@ -201,6 +201,7 @@ impl Input {
         }
         let body = self.at..self.at + first.header.body as usize;
         self.at = body.end;
+        self.long = false;
         Some(body)
     }
 
@@ -209,6 +210,7 @@ impl Input {
         let (until, more) = (assembly.expected(), assembly.more());
         self.front = Front::Piece { id, until, more };
         self.assemblies.insert(id, assembly);
+        self.long = true;
     }
 
     /// The body of this frame is not wanted; nor are the pieces that follow, until their purpose is
