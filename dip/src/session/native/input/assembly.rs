@@ -9,8 +9,8 @@ use crate::session::native::admission::First;
 use crate::session::native::{Receipt, RequestKey, Violation};
 use crate::wire::native::{Header, Kind};
 
-/// The first step in which a buffer grows, in bytes.
-const STEP: usize = 64 << 10;
+/// The first step in which a buffer grows, in bytes: a piece as long as most peers send them.
+const STEP: usize = 256 << 10;
 
 /// How many times as large a buffer is after each further step. All of the body is charged already; a
 /// peer that has sent less of it has no more than this made of it.
