@@ -70,7 +70,7 @@ pub(crate) fn svg(results: &Results) -> String {
     y += 14.0;
     let _ = writeln!(
         body,
-        r#"<text x="0" y="{y}" class="hint">Unix sockets, 64 bytes both ways, client and server on one core of {}.</text>"#,
+        r#"<text x="0" y="{y}" class="hint">64 bytes both ways, client and server on one core of {}.</text>"#,
         escape(&results.machine)
     );
     let height = y + 8.0;

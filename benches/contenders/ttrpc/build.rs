@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use ttrpc_codegen::{Codegen, Customize, ProtobufCustomize};
 
 fn main() -> io::Result<()> {
-    println!("cargo::rerun-if-changed=bench.proto");
+    println!("cargo::rerun-if-changed=../../driver/bench.proto");
     let directory = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     Codegen::new()
         .out_dir(&directory)
-        .input("bench.proto")
-        .include(".")
+        .input("../../driver/bench.proto")
+        .include("../../driver")
         .rust_protobuf()
         .customize(Customize { async_all: true, ..Customize::default() })
         .rust_protobuf_customize(ProtobufCustomize::default().gen_mod_rs(true))

@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use crate::contender::Result;
 use crate::count::{Counts, SAMPLED};
+use crate::message::Small;
+use crate::stop::Stop;
 
 /// What a contender keeps of the calls that it has in flight when they are messages back and forth:
 /// for [`Contender::pump`](crate::Contender::pump), in place of a task for each.
@@ -48,4 +50,32 @@ impl Flight {
     pub fn counts(self) -> Counts {
         self.counts
     }
+}
+
+/// [`Contender::pump`](crate::Contender::pump) of a connection on which messages go out and come
+/// back: for each that has come, the next one goes out.
+pub fn by_messages<C, M: Small>(
+    connection: &mut C,
+    in_flight: usize,
+    stop: &Stop,
+    send: impl Fn(&mut C, M) -> Result<()>,
+    receive: impl Fn(&mut C) -> Result<M>,
+) -> Result<Counts> {
+    let mut flight = Flight::new(in_flight);
+    for id in 0..in_flight as u64 {
+        flight.begin(id);
+        send(connection, M::new(id))?;
+    }
+    let mut left = in_flight;
+    while left > 0 {
+        let message = receive(connection)?;
+        flight.end(message.id())?;
+        if stop.is_over() {
+            left -= 1;
+        } else {
+            flight.begin(message.id());
+            send(connection, message)?;
+        }
+    }
+    Ok(flight.counts())
 }

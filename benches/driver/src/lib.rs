@@ -27,7 +27,7 @@ mod workload;
 
 pub use contender::{Contender, Error, Result, by_tasks, unsupported};
 pub use count::{Counts, HANDLED};
-pub use flight::Flight;
+pub use flight::{Flight, by_messages};
 pub use line::{Description, Line, Measurement};
 pub use message::{Message, Small};
 pub use program::{Ready, main};

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 
 use dip::builtin::Json;
 use dip::{Server, handler};
-use driver::{Contender, Kind, Message, Ready, Result, Runtime, Variant, Workload};
+use driver::{Contender, Message, Ready, Result, Runtime, Variant, Workload};
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/python/bin/python");
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench.py");
@@ -65,7 +65,6 @@ fn main() -> ExitCode {
         Variant::of::<Classic>(IN_PYTHON, Runtime::CurrentThread)
             .note("Python on both sides; JSON; the reply is an acknowledgement"),
         Variant::of::<Classic>(PYTHON_TO_RUST, Runtime::CurrentThread)
-            .kind(Kind::Dip)
             .crates(&["dip-ipc"])
             .note("the same Python client; the server is that of `dip ct`"),
     ];

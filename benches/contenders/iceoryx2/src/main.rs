@@ -133,15 +133,15 @@ static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 /// A client's ports may go to another thread.
 type Shared = ipc_threadsafe::Service;
 
-type Calls = Client<Shared, Small, Header, Small, ()>;
+type Calls<T> = Client<Shared, T, Header, T, ()>;
 type Pending = PendingResponse<Shared, Small, Header, Small, ()>;
 
 struct Iceoryx2 {
     number: u64,
-    few: Calls,
+    few: Calls<Small>,
     /// Opened when they are needed.
-    many: Option<Calls>,
-    bodies: Option<Client<Shared, [u8], Header, [u8], ()>>,
+    many: Option<Calls<Small>>,
+    bodies: Option<Calls<[u8]>>,
     one_way: Option<Publisher<Shared, Small, Header>>,
     server: Notifier<Shared>,
     event: Listener<Shared>,
@@ -284,7 +284,7 @@ impl Contender for Iceoryx2 {
 }
 
 impl Iceoryx2 {
-    fn send(&self, calls: &Calls, message: Small, handled: u64) -> Result<Pending> {
+    fn send(&self, calls: &Calls<Small>, message: Small, handled: u64) -> Result<Pending> {
         let mut request = calls.loan_uninit()?;
         *request.user_header_mut() = Header { client: self.number, handled };
         Ok(request.write_payload(message).send()?)

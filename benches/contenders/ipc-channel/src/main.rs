@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
-use driver::{Contender, Counts, Flight, HANDLED, Message, Ready, Result, Runtime};
+use driver::{Contender, Counts, HANDLED, Message, Ready, Result, Runtime};
 use driver::{Small as _, Stop, Variant};
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcBytesSender};
 use ipc_channel::ipc::{IpcOneShotServer, IpcReceiver, IpcSender};
@@ -57,11 +57,14 @@ impl Contender for IpcChannel {
         let (server, name) = IpcOneShotServer::new()?;
         fs::write(place, name)?;
         ready.listening()?;
-        let (connections, mut connection) = server.accept()?;
-        loop {
+        let (connections, first) = server.accept()?;
+        let mut next = Some(first);
+        while let Some(connection) = next {
             thread::spawn(move || answer(&connection));
-            connection = connections.recv()?;
+            // Until the client has gone.
+            next = connections.recv().ok();
         }
+        Ok(())
     }
 
     async fn connect(place: &Path) -> Result<Self> {
@@ -77,28 +80,13 @@ impl Contender for IpcChannel {
     }
 
     async fn call(&mut self, message: Message) -> Result<Message> {
-        self.requests.send(Request::Call(message))?;
+        self.send(message)?;
         self.reply()
     }
 
     async fn pump(&mut self, in_flight: usize, stop: &Stop) -> Result<Counts> {
-        let mut flight = Flight::new(in_flight);
-        for id in 0..in_flight as u64 {
-            flight.begin(id);
-            self.requests.send(Request::Call(Message::new(id)))?;
-        }
-        let mut left = in_flight;
-        while left > 0 {
-            let message = self.reply()?;
-            flight.end(message.id)?;
-            if stop.is_over() {
-                left -= 1;
-            } else {
-                flight.begin(message.id);
-                self.requests.send(Request::Call(message))?;
-            }
-        }
-        Ok(flight.counts())
+        let send = |client: &mut Self, message| client.send(message);
+        driver::by_messages(self, in_flight, stop, send, |client| client.reply())
     }
 
     async fn echo(&mut self, body: Bytes) -> Result<usize> {
@@ -135,6 +123,10 @@ impl Contender for IpcChannel {
 }
 
 impl IpcChannel {
+    fn send(&self, message: Message) -> Result<()> {
+        Ok(self.requests.send(Request::Call(message))?)
+    }
+
     fn reply(&self) -> Result<Message> {
         match self.replies.recv()? {
             Reply::Call(message) => Ok(message),

@@ -36,8 +36,7 @@ impl driver::Small for Small {
 
 struct Handlers;
 
-/// Calls in the order in which they come: a task for each takes longer.
-#[interface(name = "dip.Bench", spawn = false)]
+#[interface(name = "dip.Bench")]
 impl Handlers {
     async fn small(&self, message: Small) -> Small {
         message

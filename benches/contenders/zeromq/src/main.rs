@@ -11,7 +11,7 @@ use std::thread;
 use bincode::config::{Configuration, standard};
 use bincode::serde::{decode_from_slice, encode_into_std_write};
 use bytes::Bytes;
-use driver::{Contender, Counts, Flight, HANDLED, Message, Ready, Result, Runtime};
+use driver::{Contender, Counts, HANDLED, Message, Ready, Result, Runtime};
 use driver::{Small as _, Stop, Variant};
 use serde::{Deserialize, Serialize};
 use zmq::{Context, DEALER, PULL, PUSH, ROUTER, SNDMORE, Socket, SocketType};
@@ -61,23 +61,8 @@ impl Contender for ZeroMq {
     }
 
     async fn pump(&mut self, in_flight: usize, stop: &Stop) -> Result<Counts> {
-        let mut flight = Flight::new(in_flight);
-        for id in 0..in_flight as u64 {
-            flight.begin(id);
-            self.send(&Request::Call(Message::new(id)))?;
-        }
-        let mut left = in_flight;
-        while left > 0 {
-            let message: Message = self.reply()?;
-            flight.end(message.id)?;
-            if stop.is_over() {
-                left -= 1;
-            } else {
-                flight.begin(message.id);
-                self.send(&Request::Call(message))?;
-            }
-        }
-        Ok(flight.counts())
+        let send = |client: &mut Self, message| client.send(&Request::Call(message));
+        driver::by_messages(self, in_flight, stop, send, |client| client.reply())
     }
 
     async fn echo(&mut self, body: Bytes) -> Result<usize> {
