@@ -339,8 +339,16 @@ impl Session {
     /// write.
     pub(crate) fn is_idle(&self) -> bool {
         let idle = self.operations.is_idle() && self.requests.is_idle() && self.notices == 0;
-        let owes = self.notify_grant.is_due() || self.body_grant.is_due();
+        let owes = self.owes_credit();
         idle && (self.lost || !owes) && self.bodies.is_empty() && self.output.is_empty()
+    }
+
+    /// Whether a message or an answer of ours waits for credit that the peer keeps back.
+    #[cfg(test)]
+    pub(crate) fn is_starved_by(&self, peer: &Self) -> bool {
+        let [notify, body] =
+            [&peer.notify_grant, &peer.body_grant].map(|grant| grant.is_due(u64::MAX));
+        (notify && !self.unpaid.is_empty()) || (body && self.bodies.are_owed_credit())
     }
 
     /// Bytes of memory for bodies of theirs that are not complete.

@@ -30,21 +30,26 @@ impl Grant {
         self.due += amount;
     }
 
-    pub(super) fn is_due(&self) -> bool {
-        self.due > 0
+    /// Whether the peer is to be given something now: it has less left than `enough`, with which
+    /// nothing of it waits. To give it back sooner would be one more frame for each message.
+    pub(super) fn is_due(&self, enough: u64) -> bool {
+        self.due > 0 && self.left < enough
     }
 
     #[cfg(test)]
     pub(super) fn is_whole(&self, window: u64) -> bool {
-        self.left == window && self.due == 0
+        self.left + self.due == window
     }
 
-    fn take_due(&mut self) -> Option<u32> {
+    fn take_due(&mut self, enough: u64) -> Option<u32> {
+        if !self.is_due(enough) {
+            return None;
+        }
         // No more is due than the window has, which is below this.
         let amount = u32::try_from(self.due).unwrap_or(u32::MAX);
         self.due -= u64::from(amount);
         self.left += u64::from(amount);
-        (amount > 0).then_some(amount)
+        Some(amount)
     }
 }
 
@@ -89,9 +94,34 @@ impl Session {
         }
     }
 
+    /// With how much of each credit no message of the peer has to wait.
+    fn enough_credit(&self) -> [u64; 2] {
+        let longest = self.ours.max_message;
+        [units(longest, self.ours.notify_window).into(), longest.min(self.ours.body_window)]
+    }
+
+    /// Whether the peer is owed credit that it may wait for.
+    pub(super) fn owes_credit(&self) -> bool {
+        let [notify, body] = self.enough_credit();
+        self.notify_grant.is_due(notify) || self.body_grant.is_due(body)
+    }
+
     pub(super) fn give_credit(&mut self) {
-        let notify = self.notify_grant.take_due().map(|amount| (CreditKind::Notify, amount));
-        let body = self.body_grant.take_due().map(|amount| (CreditKind::Body, amount));
+        let enough = self.enough_credit();
+        self.give_credit_below(enough);
+    }
+
+    /// Gives back all that is due, as if the peer had nothing left.
+    #[cfg(test)]
+    pub(super) fn give_all_credit(&mut self) {
+        if !self.lost {
+            self.give_credit_below([u64::MAX; 2]);
+        }
+    }
+
+    fn give_credit_below(&mut self, [notify, body]: [u64; 2]) {
+        let notify = self.notify_grant.take_due(notify).map(|amount| (CreditKind::Notify, amount));
+        let body = self.body_grant.take_due(body).map(|amount| (CreditKind::Body, amount));
         for (kind, amount) in notify.into_iter().chain(body) {
             let body = Credit { kind, amount }.encode();
             self.output.frame(Header::new(Kind::Credit, 0), &Metadata::default(), &body);

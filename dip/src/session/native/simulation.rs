@@ -102,14 +102,29 @@ impl World {
             if moved {
                 continue;
             }
+            let [one, other] = self.peers.each_ref().map(|peer| &peer.session);
+            assert!(!one.is_starved_by(other) && !other.is_starved_by(one), "credit is kept back");
             let next = self.peers.iter().filter_map(|peer| peer.session.next_timeout()).min();
-            let Some(next) = next else { break };
+            let Some(next) = next else {
+                if self.give_what_is_left() {
+                    continue;
+                }
+                break;
+            };
             self.ms = self.ms.max((next - self.start).as_millis() as u64 + 1);
             self.tick();
         }
         for peer in &self.peers {
             peer.assert_at_rest();
         }
+    }
+
+    /// Gives all credit back, which nobody waits for.
+    fn give_what_is_left(&mut self) -> bool {
+        self.peers.iter_mut().fold(false, |any, peer| {
+            peer.session.give_all_credit();
+            any | !peer.session.output().is_empty()
+        })
     }
 
     /// The connection breaks: what is on the wire arrives in part.

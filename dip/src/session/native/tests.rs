@@ -84,6 +84,7 @@ impl End {
     /// Everything that is to be written.
     fn written(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
+        self.session.give_all_credit();
         while !self.session.output().is_empty() {
             bytes.extend(self.write_once());
         }
@@ -92,6 +93,7 @@ impl End {
 
     /// What is to be written by now, as it would be without asking for more.
     fn write_once(&mut self) -> Vec<u8> {
+        self.session.give_all_credit();
         let mut output = std::mem::take(self.session.output());
         let mut bytes = Vec::new();
         while !output.is_empty() {
