@@ -4,6 +4,7 @@
 //! encoded or decoded, a handler runs or a waker is called. Whoever puts something in wakes the
 //! driver of the connection, which writes all that has come together by then at once.
 
+mod state;
 mod watchers;
 
 use std::fmt;
@@ -18,10 +19,11 @@ use crate::codec::Body;
 use crate::mtype::Mtype;
 use crate::process::Process;
 use crate::reply::{Outcome as Answer, Rejection};
-use crate::session::native::{Event, Outcome, Outgoing, Receipt, RequestKey, Session, Ticket};
+use crate::session::native::{Outcome, Outgoing, Receipt, RequestKey, Session, Ticket};
 use crate::wire::native::{Failure, Trace};
 
-use watchers::{Place, Watchers};
+pub(crate) use state::{Ending, State};
+use watchers::Place;
 
 /// How long a connection that nobody holds any more may take to write what was put in.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -36,32 +38,6 @@ pub(crate) struct Link {
     /// Whoever sends over it has no other connection, now or later.
     is_only: bool,
     process: Process,
-}
-
-/// What the lock is around.
-pub(crate) struct State {
-    pub(crate) session: Session,
-    /// Who waits for an operation, by its slot.
-    waiting: Vec<Option<Waker>>,
-    driver: Option<Waker>,
-    /// The driver will look before it sleeps: nobody has to wake it.
-    awake: bool,
-    /// Who was woken for an outcome and has not taken it yet.
-    unclaimed: usize,
-    ending: Option<Ending>,
-    /// Who waits for all outcomes to be there, or for the end.
-    watching: Watchers,
-}
-
-/// How a connection comes to its end from this side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// What was put in is written until then; nobody waits for answers.
-    Writing(Instant),
-    /// At once, as the peer does not take what it is sent.
-    Slow,
-    /// It has ended.
-    Ended,
 }
 
 /// The call that a handler serves: what calls made on its behalf take over.
@@ -89,15 +65,7 @@ pub(crate) struct Departure<'a> {
 
 impl Link {
     pub(crate) fn new(session: Session, mismatched: Vec<u32>, is_only: bool) -> Self {
-        let state = State {
-            session,
-            waiting: Vec::new(),
-            driver: None,
-            awake: false,
-            unclaimed: 0,
-            ending: None,
-            watching: Watchers::default(),
-        };
+        let state = State::new(session);
         let (state, open) = (Mutex::new(state), true.into());
         Self { state, open, mismatched, is_only, process: Process::current() }
     }
@@ -353,82 +321,6 @@ impl Drop for Watching<'_> {
             let old = self.link.lock().watching.leave(place);
             drop(old);
         }
-    }
-}
-
-impl State {
-    /// Whom to wake when an operation ends; hands back who stood there before. A waker may run code
-    /// of its own when it is dropped.
-    fn wait(&mut self, ticket: Ticket, waker: &Waker) -> Option<Waker> {
-        let slot = ticket.slot();
-        if self.waiting.len() <= slot {
-            self.waiting.resize_with(slot + 1, || None);
-        }
-        match &self.waiting[slot] {
-            Some(old) if old.will_wake(waker) => None,
-            _ => self.waiting[slot].replace(waker.clone()),
-        }
-    }
-
-    /// The waker of a driver that sleeps.
-    fn wake(&mut self) -> Option<Waker> {
-        if std::mem::replace(&mut self.awake, true) { None } else { self.driver.take() }
-    }
-
-    /// The driver runs.
-    pub(crate) fn begin_turn(&mut self) {
-        self.awake = true;
-    }
-
-    /// Whether callers that were woken are about to run, and may have more to send.
-    pub(crate) fn expects_more(&self) -> bool {
-        self.unclaimed > 0
-    }
-
-    /// The driver is about to sleep.
-    pub(crate) fn end_turn(&mut self, waker: &Waker) {
-        self.awake = false;
-        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
-            self.driver = Some(waker.clone());
-        }
-    }
-
-    /// What happened: who waited for it is put into `wake`, to be woken without the lock.
-    pub(crate) fn poll_event(&mut self, wake: &mut Vec<Waker>) -> Option<Event> {
-        loop {
-            match self.session.poll_event()? {
-                Event::Woken(ticket) => {
-                    if let Some(waker) = self.waiting.get_mut(ticket.slot()).and_then(Option::take)
-                    {
-                        self.unclaimed += 1;
-                        wake.push(waker);
-                    }
-                }
-                event => return Some(event),
-            }
-        }
-    }
-
-    /// Lets those look who wait for something to be over.
-    pub(crate) fn show(&mut self, wake: &mut Vec<Waker>) {
-        if !self.watching.is_empty() && (self.session.is_settled() || self.has_ended()) {
-            wake.extend(self.watching.take());
-        }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.ending == Some(Ending::Ended)
-    }
-
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        self.ending
-    }
-
-    /// Nothing goes in or out any more: all that waited learns it.
-    pub(crate) fn ended(&mut self, wake: &mut Vec<Waker>) {
-        self.ending = Some(Ending::Ended);
-        self.session.lost();
-        wake.extend(self.watching.take());
     }
 }
 
