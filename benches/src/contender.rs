@@ -7,6 +7,7 @@ use driver::{Description, Kind, Result, Workload};
 use serde::{Deserialize, Serialize};
 
 use crate::package::{Package, Skip};
+use crate::placement::Placement;
 use crate::versions::Versions;
 
 pub(crate) struct Contender {
@@ -29,8 +30,9 @@ impl Contender {
         &self.variant.name
     }
 
-    pub(crate) fn can(&self, workload: Workload) -> bool {
-        self.variant.workloads.contains(&workload)
+    pub(crate) fn can(&self, placement: Placement, workload: Workload) -> bool {
+        let shares = self.variant.two_cores && placement == Placement::Same;
+        !shares && self.variant.workloads.contains(&workload)
     }
 
     pub(crate) fn row(&self) -> Row {

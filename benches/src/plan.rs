@@ -81,8 +81,8 @@ impl Plan {
                     workload.id(),
                     workload.title()
                 );
-                let mut able: Vec<_> =
-                    contenders.iter().filter(|contender| contender.can(workload)).collect();
+                let can = |contender: &&Contender| contender.can(placement, workload);
+                let mut able: Vec<_> = contenders.iter().filter(can).collect();
                 if !able.is_empty() {
                     let shift = round % able.len();
                     able.rotate_left(shift);

@@ -45,6 +45,9 @@ pub struct Description {
     pub kind: Kind,
     /// What a reader must know.
     pub note: String,
+    /// It keeps a core busy: the other side needs one of its own.
+    #[serde(default)]
+    pub two_cores: bool,
     /// The crates whose versions are shown.
     pub crates: Vec<String>,
     /// What else has a version.

@@ -28,6 +28,7 @@ pub struct Variant {
     name: &'static str,
     kind: Kind,
     note: &'static str,
+    two_cores: bool,
     crates: &'static [&'static str],
     also: Option<String>,
     server: Runtime,
@@ -44,6 +45,7 @@ impl Variant {
             name,
             kind: Kind::Peer,
             note: "",
+            two_cores: false,
             crates: &[],
             also: None,
             server: runtime,
@@ -87,6 +89,12 @@ impl Variant {
         self
     }
 
+    /// It keeps a core busy, and is not measured where both sides share one.
+    pub fn on_two_cores(mut self) -> Self {
+        self.two_cores = true;
+        self
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
@@ -107,6 +115,7 @@ pub(crate) fn describe(variants: &[Variant]) -> Vec<Description> {
             name: variant.name.to_owned(),
             kind: variant.kind,
             note: variant.note.to_owned(),
+            two_cores: variant.two_cores,
             crates: variant.crates.iter().map(|name| (*name).to_owned()).collect(),
             also: variant.also.clone(),
             workloads: variant.workloads.to_vec(),

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             .server(Runtime::CurrentThread)
             .note("dip::blocking::Client; the server is that of `dip ct`"),
         Variant::of::<Spinning>("dip spin", Runtime::CurrentThread)
+            .on_two_cores()
             .note("both sides look for bytes for 1 ms before they sleep"),
         Variant::of::<Classic>("dip classic", Runtime::CurrentThread)
             .note("the classic wire; the reply is an acknowledgement"),

@@ -15,7 +15,6 @@ pub(crate) struct Spinning(dip::Client);
 impl Contender for Spinning {
     type Message = Small;
 
-    /// On one core it would keep the other side from running.
     const WORKLOADS: &[Workload] = &[Workload::Latency];
 
     async fn serve(place: &Path, ready: Ready) -> Result<()> {
