@@ -28,11 +28,11 @@ impl Effort {
 
     /// Whether the handler was slow. That the system let others run on its core meanwhile does not
     /// count.
-    pub(super) fn is_slow(self) -> bool {
+    pub(super) fn is_slow(&self) -> bool {
         if self.begun.elapsed() <= SLOW {
             return false;
         }
-        let (Some(before), Some(after)) = (self.before, Usage::of_thread()) else { return true };
+        let (Some(before), Some(after)) = (&self.before, Usage::of_thread()) else { return true };
         after.waits > before.waits || after.cpu.saturating_sub(before.cpu) > SLOW
     }
 }
