@@ -174,7 +174,11 @@ impl Connection {
                 readable = readable && self.poll_read(cx);
                 came |= readable;
             }
-            match self.look(came, blocked, cx.waker()) {
+            let (more, waker) = (readable || self.unhandled, cx.waker());
+            if came {
+                self.spin.busy();
+            }
+            match self.look(came, more, blocked, waker) {
                 Next::Ended(reason) => return Poll::Ready(reason),
                 Next::Sleep => return Poll::Pending,
                 Next::Defer => break,
@@ -190,9 +194,9 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Looks at what was put in, and whether there is anything left to do. When there is not, who
-    /// puts something in wakes the driver from then on.
-    fn look(&mut self, came: bool, blocked: bool, waker: &Waker) -> Next {
+    /// Looks at what was put in, and whether there is anything left to do: `more` to read, among other
+    /// things. When there is not, who puts something in wakes the driver from then on.
+    fn look(&mut self, came: bool, more: bool, blocked: bool, waker: &Waker) -> Next {
         let link = &self.serving.link;
         let mut state = link.lock();
         state.begin_turn();
@@ -201,12 +205,12 @@ impl Connection {
             std::mem::swap(state.session.output(), &mut self.output);
         }
         let verdict = self.verdict(&mut state);
-        let happened = came || event.is_some() || !self.woken.is_empty();
+        let happened = more || event.is_some() || !self.woken.is_empty();
         let writes = !blocked && !self.output.is_empty();
         // The runtime with many threads runs a driver that a caller has woken right behind that caller,
         // and would have it write each message alone.
         let defers = self.hasty && !self.deferred && state.expects_more();
-        if writes && !happened && verdict.is_none() && defers {
+        if writes && !came && !happened && verdict.is_none() && defers {
             self.deferred = true;
             return Next::Defer;
         }

@@ -209,6 +209,9 @@ impl Connection {
     }
 
     pub(super) fn follow(&mut self, event: Option<Event>) {
+        if event.is_none() && self.woken.is_empty() {
+            return;
+        }
         for waker in self.woken.drain(..) {
             waker.wake();
         }

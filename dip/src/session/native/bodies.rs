@@ -128,6 +128,10 @@ impl Bodies {
 impl Session {
     /// Fills the output with pieces while it is shorter than one: a small frame waits behind no more.
     pub(super) fn write_bodies(&mut self) {
+        if self.bodies.is_empty() {
+            self.bodies.owed = None;
+            return;
+        }
         // Whoever asks for more has written what it had, unless that is still here.
         let was_owed = self.bodies.are_owed_credit() && !self.output.has_pieces();
         self.write_pieces();
