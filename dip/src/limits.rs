@@ -155,7 +155,8 @@ limits! {
     frame: Duration => Duration = Duration::from_secs(30),
     /// Bytes a second that a frame must bring after its first 5 s: 1 KiB.
     progress: impl Into<ByteSize> => ByteSize = ByteSize(1 << 10),
-    /// How many handlers may run at once: 4096.
+    /// How many handlers may run at once: 4096. Those that are ready without waiting do not count, so
+    /// a few more may have begun: one for each thread of the runtime at most.
     running_handlers: usize => usize = 4096,
     /// How many blocking handlers may run at once, each on a thread: 64.
     blocking_handlers: usize => usize = 64,

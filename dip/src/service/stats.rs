@@ -36,7 +36,8 @@ pub struct TypeStats {
     pub count: u64,
     /// Messages that were refused: not decoded, rejected, panicked, stopped.
     pub errors: u64,
-    /// Messages whose handler runs now.
+    /// Messages whose handler has begun and has to wait, for others or for its turn. One that is ready
+    /// without waiting is never seen here.
     pub in_flight: u64,
     /// Messages that no handler takes.
     pub unhandled: u64,
