@@ -176,6 +176,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.look_before_reply().await;
                     if let Some(done) = self.in_hand.take() {
                         self.reply(done.mtype, done.bytes, done.started, &answer);
+                        // A worker that has sent a message again, over another connection, takes no
+                        // answer to the first attempt for that of its next message if that one comes
+                        // first. So it leaves before the handler's turn in its lane is over.
+                        if done.is_ordered() {
+                            let write = poll_fn(|cx| Poll::Ready(_ = self.poll_write(cx)));
+                            coop::unconstrained(write).await;
+                        }
                     }
                     // Handlers that are ready at once would keep others from running.
                     coop::consume_budget().await;
@@ -341,6 +348,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let mut cx = task::Context::from_waker(task::Waker::noop());
             _ = self.poll_write(&mut cx);
         }
+    }
+}
+
+impl InHand {
+    fn is_ordered(&self) -> bool {
+        matches!(&self.answer, Answer::Running(running) if running.handler().order.is_some())
     }
 }
 

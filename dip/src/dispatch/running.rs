@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll, ready};
 use std::time::Duration;
 
@@ -15,11 +16,12 @@ use crate::handler::HandlerEntry;
 use crate::reply::{Outcome, Rejection, Work, Written};
 use crate::service::Service;
 
-/// A handler that has been started. What it holds is let go when its code has come to an end.
+/// A handler that has been started. When its code has come to an end, it lets go of all it holds but
+/// its turn in a lane: that ends with it, so that its reply can leave before the next in the lane runs.
 pub(crate) struct Running {
     stage: Stage,
-    /// Its turn in a lane.
-    turn: Option<OwnedMutexGuard<()>>,
+    /// Its turn in a lane, which a thread may hold beside it.
+    turn: Option<Arc<OwnedMutexGuard<()>>>,
     /// One of the handlers that the server runs at once; not taken by one that never waits.
     permit: Option<OwnedSemaphorePermit>,
     count: Option<Count>,
@@ -114,7 +116,7 @@ impl Running {
             return Poll::Pending;
         };
         self.stage = Stage::Over;
-        (self.turn, self.permit) = (None, None);
+        self.permit = None;
         match (self.count.take(), &written) {
             (Some(count), _) => count.end(written.is_ok()),
             (None, Ok(_)) => {}
@@ -137,7 +139,7 @@ impl Running {
             match &mut self.stage {
                 Stage::Waiting(turn, _) => {
                     let guard = ready!(turn.poll(cx));
-                    self.turn = self.turn.take().or(guard);
+                    self.turn = self.turn.take().or(guard.map(Arc::new));
                     if let Some(refused) = self.begin(service) {
                         return Poll::Ready(refused);
                     }
@@ -168,7 +170,7 @@ impl Running {
                 self.wait(service);
                 let (context, name) = (self.context.clone(), self.handler.name);
                 let begin = move || context.progress().begin();
-                let hold = Box::new((self.turn.take(), self.permit.take()));
+                let hold = Box::new((self.turn.clone(), self.permit.take()));
                 let thread = service.blocking().run(function, begin, hold, name);
                 Stage::Elsewhere(Box::pin(thread))
             }
@@ -181,7 +183,7 @@ impl Running {
         poll_fn(|cx| {
             let Stage::Waiting(turn, _) = &mut self.stage else { return Poll::Ready(()) };
             let guard = ready!(turn.poll(cx));
-            self.turn = guard;
+            self.turn = guard.map(Arc::new);
             Poll::Ready(())
         })
         .await;
@@ -191,10 +193,11 @@ impl Running {
         self.permit = Some(permit);
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end, and ends its turn.
     pub(crate) async fn finish(&mut self, service: &Service) -> Outcome {
         let mut out = Vec::new();
         let written = poll_fn(|cx| self.poll(service, cx, &mut out)).await;
+        self.turn = None;
         written.map(|encoded| encoded.into_bytes(out))
     }
 

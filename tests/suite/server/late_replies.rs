@@ -34,6 +34,21 @@ async fn blocks(Brief(text): Brief) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// The first attempt takes longer than a client waits before it sends a message again.
+#[handler(ordered = "client")]
+async fn slow_at_first(Note(text): Note) {
+    if text == "attempt 1" {
+        tokio::time::sleep(ms(GIVES_UP)).await;
+    }
+}
+
+#[handler(ordered = "client", blocking)]
+fn slow_at_first_elsewhere(Brief(text): Brief) {
+    if text == "attempt 1" {
+        std::thread::sleep(ms(GIVES_UP));
+    }
+}
+
 /// A client that never waits for the socket, as those of asyncio, and gives up `times` times.
 async fn give_up(times: usize, len: usize) {
     let gate = Gate::closed();
@@ -135,4 +150,31 @@ async fn a_handler_that_blocks_the_thread_does_not_hide_that_its_client_gave_up(
     });
     assert_eq!(in_time(client).await.unwrap(), "ValueError('no!')");
     assert_eq!(running.server.stats().late_replies, 1);
+}
+
+/// A worker that has given up sends the message again over another connection of its pool, and what it
+/// sends next over the first one: the answer that comes late must be there before that.
+#[tokio::test]
+async fn the_answer_to_a_message_comes_before_that_to_its_second_attempt() {
+    let router = Router::new().handler(slow_at_first).handler(slow_at_first_elsewhere);
+    let running = serve(router).await;
+    for mtype in [NOTE, BRIEF] {
+        for _ in 0..5 {
+            let path = running.path().to_owned();
+            let client = tokio::task::spawn_blocking(move || {
+                let connect = || UnixStream::connect(&path).unwrap();
+                let (mut first, mut second) = (connect(), connect());
+                first.write_all(&frame(mtype, "attempt 1")).unwrap();
+                std::thread::sleep(ms(100));
+                second.write_all(&frame(mtype, "attempt 2")).unwrap();
+                second.set_read_timeout(Some(PATIENCE)).unwrap();
+                first.set_nonblocking(true).unwrap();
+                let (mut reply, mut late) = ([0; 100], [0; 100]);
+                let len = second.read(&mut reply).unwrap();
+                let of_first = first.read(&mut late).expect("the first answer is there");
+                (reply[..len].to_vec(), late[..of_first].to_vec())
+            });
+            assert_eq!(in_time(client).await.unwrap(), (b"ok".to_vec(), b"ok".to_vec()));
+        }
+    }
 }
