@@ -20,7 +20,7 @@ use crate::link::{Begun, Departure, Link};
 use crate::mtype::Mtype;
 use crate::protocol::{NoError, Protocol};
 use crate::reply::{Code, Handled};
-use crate::session::native::{Outcome, Refused};
+use crate::session::native::{Failed, Outcome, Refused};
 
 /// A message on its way: what the methods of [`Client`](crate::Client) and [`Peer`](crate::Peer) that
 /// send one return. `T` is the reply, `E` the error that the message declares.
@@ -153,9 +153,15 @@ impl<T, E> Future for Call<T, E> {
     /// runtime.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let State::Begun(message) = &mut this.state {
+        if let State::Begun(message) = &this.state {
             match begin(&this.route, message, cx.waker()) {
-                Ok(Some(called)) => this.state = State::Called(called),
+                Ok(Some(called)) => {
+                    let waits = matches!(called.stage, Begun::Waiting(_));
+                    this.state = State::Called(called);
+                    if waits {
+                        return Poll::Pending;
+                    }
+                }
                 Ok(None) => this.state = this.later(),
                 Err(reason) => this.state = State::Refused(reason),
             }
@@ -288,7 +294,8 @@ pub(crate) fn ended(
     let here = match outcome {
         Outcome::Reply(body) => return Ok(body),
         Outcome::Sent | Outcome::Flushed => return Ok(OwnedBody::default()),
-        Outcome::Failed { code, handled, text, detail } => {
+        Outcome::Failed(failed) => {
+            let Failed { code, handled, text, detail } = *failed;
             let code = Code::from_number(code);
             if code != Code::SchemaMismatch {
                 let handled = Handled::from_number(handled).unwrap_or(Handled::Maybe);

@@ -152,14 +152,9 @@ impl Context {
         Self(Arc::new(Inner { mtype, peer, deadline, trace, states, progress }))
     }
 
-    /// What will be [renewed](Self::renew) for the first message of a connection.
-    pub(crate) fn first(peer: &Peer, states: &States) -> Self {
-        Self::new(Mtype::byte(0), peer.clone(), Instant::now(), None, states.clone())
-    }
-
-    /// What surrounds the next message: the same memory, unless somebody has kept it.
-    pub(crate) fn renew(
-        &mut self,
+    /// What surrounds a message: in the same memory as an earlier one, unless somebody has kept that.
+    pub(crate) fn renewed(
+        spare: Option<Self>,
         mtype: Mtype,
         peer: &Peer,
         scope: Option<Scope>,
@@ -167,16 +162,17 @@ impl Context {
         states: &States,
     ) -> Self {
         let trace = scope.and_then(|scope| scope.trace);
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
+        if let Some(mut spare) = spare
+            && let Some(inner) = Arc::get_mut(&mut spare.0)
+        {
             inner.peer.become_that(peer, scope);
             (inner.mtype, inner.deadline, inner.trace) = (mtype, deadline, trace);
             inner.progress = Progress::default();
-        } else {
-            let mut scoped = peer.clone();
-            scoped.become_that(peer, scope);
-            *self = Self::new(mtype, scoped, deadline, trace, states.clone());
+            return spare;
         }
-        self.clone()
+        let mut scoped = peer.clone();
+        scoped.become_that(peer, scope);
+        Self::new(mtype, scoped, deadline, trace, states.clone())
     }
 
     /// What surrounds a message of this type from this peer, without any state and with a minute
@@ -228,6 +224,12 @@ impl Context {
 
     pub(crate) fn progress(&self) -> &Progress {
         &self.0.progress
+    }
+
+    /// The handler is about to run; `false` if it is not to any more.
+    pub(crate) fn begin(&self) -> bool {
+        let alone = Arc::strong_count(&self.0) == 1;
+        if alone { self.0.progress.begin_alone() } else { self.0.progress.begin() }
     }
 
     /// The same client or peer, for messages that are sent on behalf of this one: they have no more

@@ -51,7 +51,7 @@ pub(crate) struct Sender<'a> {
     /// Room for messages that are acknowledged before they are handled.
     pub(crate) queue: &'a Arc<Semaphore>,
     /// What surrounded an earlier message, to be used again unless somebody has kept it.
-    pub(crate) spare: &'a mut Context,
+    pub(crate) spare: &'a mut Option<Context>,
     /// Keeps ordered handlers of this connection apart.
     pub(crate) lane: &'a Lane,
     /// Whether a handler of that order would wait for one that waits for it.
@@ -127,7 +127,8 @@ impl Sender<'_> {
             false => None,
         };
         let limits = self.decode_limits(body.len());
-        let context = self.spare.renew(mtype, self.peer, scope, deadline, self.service.states());
+        let (spare, states) = (self.spare.take(), self.service.states());
+        let context = Context::renewed(spare, mtype, self.peer, scope, deadline, states);
         let request = Request { body, limits: &limits, context: &context };
         let work = guarded(|| (handler.start)(request), handler.name).flatten()?.0;
         let turn = Turn::of(handler.order.map(|order| match order {

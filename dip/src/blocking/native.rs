@@ -232,8 +232,8 @@ impl Connection {
         let now = Instant::now();
         let violation = loop {
             match self.input.next(&mut self.session, &mut Passive, now) {
-                Ok(Some(_)) => {}
-                Ok(None) => break None,
+                Ok(true) => {}
+                Ok(false) => break None,
                 Err(violation) => break Some(violation),
             }
         };

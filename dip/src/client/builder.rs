@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::classic::after;
-use super::dial::{Place, Target};
+use super::dial::{Place, Reached, Target};
 use super::shared::Shared;
 use super::{Client, Wire};
 use crate::error::{Fault, Result};
@@ -186,10 +186,15 @@ impl ClientBuilder {
             Ok(reached) => reached,
             Err(error) => return Err(error.into_error(target.place.address())),
         };
+        let first = match &reached {
+            Reached::Native(link) => Some(link.clone()),
+            Reached::Classic(_) => None,
+        };
         let shared = Shared {
             target,
             timeout,
             service,
+            first,
             reached: Mutex::new(reached),
             former: Mutex::default(),
             dialing: tokio::sync::Mutex::default(),

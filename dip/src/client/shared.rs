@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) timeout: Option<Duration>,
     /// What handles the messages of the server.
     pub(super) service: Arc<Service>,
+    /// The first connection to the server, which most clients never lose: it needs no lock.
+    pub(super) first: Option<Arc<Link>>,
     pub(super) reached: Mutex<Reached>,
     /// Connections that were replaced, and on which there may be one-way messages that the server has
     /// not confirmed.
@@ -158,6 +160,11 @@ impl Route for Shared {
         if let Err(reason) = self.check(now) {
             return Ready::Refused(reason);
         }
+        if let Some(first) = &self.first
+            && first.is_open()
+        {
+            return Ready::Link(first.clone());
+        }
         match &*self.reached() {
             Reached::Native(link) if link.is_open() => Ready::Link(link.clone()),
             Reached::Native(_) | Reached::Classic(_) => Ready::Later,
@@ -232,6 +239,7 @@ impl Shared {
             },
             timeout: self.timeout,
             service: self.service.clone(),
+            first: self.first.clone(),
             reached: Mutex::new(self.reached().clone()),
             former: Mutex::default(),
             dialing: tokio::sync::Mutex::default(),

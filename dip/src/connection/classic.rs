@@ -60,7 +60,8 @@ pub(crate) struct Connection<S> {
     memory: Memory,
     queue: Arc<Semaphore>,
     lane: Lane,
-    spare: Context,
+    /// What surrounded an earlier message.
+    spare: Option<Context>,
     /// Replies have no place on this wire.
     unheard: Vec<u8>,
 }
@@ -110,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let peer = Peer::new(connected.clone(), None);
         Self {
             session: Session::new(service.limits(), begun),
-            spare: Context::first(&peer, service.states()),
+            spare: None,
             peer,
             memory: Memory::new(service.memory()),
             queue: Arc::new(Semaphore::new(
@@ -182,6 +183,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                         if done.is_ordered() {
                             let write = poll_fn(|cx| Poll::Ready(_ = self.poll_write(cx)));
                             coop::unconstrained(write).await;
+                        }
+                        if let Answer::Running(running) = done.answer {
+                            self.spare = Some(running.into_context());
                         }
                     }
                     // Handlers that are ready at once would keep others from running.

@@ -26,7 +26,7 @@ use crate::link::{Ending, Link, State};
 use crate::peer::Peer;
 use crate::reply::Code;
 use crate::service::{CloseReason, Memory, Service};
-use crate::session::native::{Input, Output, Received};
+use crate::session::native::{Input, Output};
 use crate::transport::Stream;
 
 use admission::Account;
@@ -58,10 +58,9 @@ pub(crate) struct Connection {
     /// What is being written, without the lock of the link.
     output: Output,
     tasks: Arc<Tasks>,
-    /// Messages that were taken from the input and wait for their turn.
-    taken: Vec<Received>,
     answers: Answers,
-    spare: Context,
+    /// What surrounded an earlier message.
+    spare: Option<Context>,
     /// Batches in which handlers are timed.
     timed: u8,
     account: Account,
@@ -98,9 +97,8 @@ impl Connection {
             account: Account::new(Memory::new(service.memory())),
             output: Output::default(),
             tasks: Arc::default(),
-            taken: Vec::new(),
             answers: Answers::default(),
-            spare: Context::first(&peer, service.states()),
+            spare: None,
             timed: 0,
             pace: Pace::default(),
             heard: false,

@@ -35,6 +35,15 @@ impl Progress {
         self.stage.compare_exchange(WAITING, BEGUN, AcqRel, Acquire) != Err(WITHDRAWN)
     }
 
+    /// The same where nobody else knows of the handler, as of most: it need not be undivided.
+    pub(crate) fn begin_alone(&self) -> bool {
+        let goes_on = self.stage.load(Acquire) != WITHDRAWN;
+        if goes_on {
+            self.stage.store(BEGUN, Release);
+        }
+        goes_on
+    }
+
     /// Keeps the handler from running; `false` if it has begun.
     pub(crate) fn withdraw(&self) -> bool {
         self.stage.compare_exchange(WAITING, WITHDRAWN, AcqRel, Acquire) != Err(BEGUN)
@@ -77,7 +86,7 @@ mod tests {
     fn a_handler_that_was_withdrawn_does_not_begin() {
         let progress = Progress::default();
         assert!(progress.withdraw() && progress.withdraw());
-        assert!(!progress.begin() && !progress.has_begun());
+        assert!(!progress.begin() && !progress.begin_alone() && !progress.has_begun());
     }
 
     #[test]

@@ -19,19 +19,24 @@ use crate::service::Service;
 /// A handler that has been started. When its code has come to an end, it lets go of all it holds but
 /// its turn in a lane: that ends with it, so that its reply can leave before the next in the lane runs.
 pub(crate) struct Running {
-    stage: Stage,
+    code: Code,
     /// Its turn in a lane, which a thread may hold beside it.
     turn: Option<Arc<OwnedMutexGuard<()>>>,
     /// One of the handlers that the server runs at once; not taken by one that never waits.
     permit: Option<OwnedSemaphorePermit>,
     count: Option<Count>,
-    handler: &'static HandlerEntry,
     context: Context,
     stoppable: bool,
     /// Somebody else counts it.
     counted: bool,
     /// It keeps others waiting, and is a task of its own from the start.
     apart: bool,
+}
+
+/// The code of a handler. What it holds may panic when it is dropped, its message first of all.
+struct Code {
+    stage: Stage,
+    handler: &'static HandlerEntry,
 }
 
 enum Stage {
@@ -52,10 +57,10 @@ impl Running {
         apart: bool,
     ) -> Self {
         let stoppable = handler.cancel && matches!(work, Work::Future(_));
-        let (turn, stage) = (None, Stage::Waiting(turn, work));
+        let code = Code { stage: Stage::Waiting(turn, work), handler };
         let counted = false;
-        let (permit, count) = (None, None);
-        Self { stage, turn, permit, count, handler, context, stoppable, counted, apart }
+        let (turn, permit, count) = (None, None, None);
+        Self { code, turn, permit, count, context, stoppable, counted, apart }
     }
 
     /// A handler that runs and is counted wherever `elsewhere` lets it.
@@ -64,18 +69,23 @@ impl Running {
         context: Context,
         elsewhere: impl Future<Output = Outcome> + Send + 'static,
     ) -> Self {
-        let stage = Stage::Elsewhere(Box::pin(elsewhere));
+        let code = Code { stage: Stage::Elsewhere(Box::pin(elsewhere)), handler };
         let (turn, permit, count) = (None, None, None);
         let (stoppable, counted, apart) = (true, true, false);
-        Self { stage, turn, permit, count, handler, context, stoppable, counted, apart }
+        Self { code, turn, permit, count, context, stoppable, counted, apart }
     }
 
     pub(crate) fn handler(&self) -> &'static HandlerEntry {
-        self.handler
+        self.code.handler
     }
 
     pub(crate) fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// What surrounded its message, for the next one.
+    pub(crate) fn into_context(self) -> Context {
+        self.context
     }
 
     /// Whether it is to be a task of its own from the start.
@@ -98,7 +108,7 @@ impl Running {
     /// It has to wait, and takes what that costs.
     pub(crate) fn wait(&mut self, service: &Service) {
         self.count(service);
-        if self.permit.is_none() && !matches!(self.stage, Stage::Elsewhere(_)) {
+        if self.permit.is_none() && !matches!(self.code.stage, Stage::Elsewhere(_)) {
             // There was one when it was started; a few more than there are do not matter.
             self.permit = service.running().try_acquire_owned().ok();
         }
@@ -115,7 +125,7 @@ impl Running {
             self.wait(service);
             return Poll::Pending;
         };
-        self.stage = Stage::Over;
+        self.code.stage = Stage::Over;
         self.permit = None;
         match (self.count.take(), &written) {
             (Some(count), _) => count.end(written.is_ok()),
@@ -136,7 +146,7 @@ impl Running {
         out: &mut Vec<u8>,
     ) -> Poll<Written> {
         loop {
-            match &mut self.stage {
+            match &mut self.code.stage {
                 Stage::Waiting(turn, _) => {
                     let guard = ready!(turn.poll(cx));
                     self.turn = self.turn.take().or(guard.map(Arc::new));
@@ -156,19 +166,19 @@ impl Running {
 
     /// Its turn has come.
     fn begin(&mut self, service: &Service) -> Option<Written> {
-        let Stage::Waiting(_, work) = std::mem::replace(&mut self.stage, Stage::Over) else {
+        let Stage::Waiting(_, work) = std::mem::replace(&mut self.code.stage, Stage::Over) else {
             return None;
         };
-        self.stage = match work {
+        self.code.stage = match work {
             Work::Future(handling) => {
-                if !self.context.progress().begin() {
+                if !self.context.begin() {
                     return Some(Err(Rejection::withdrawn()));
                 }
-                Stage::Begun(Guarded::new(handling, self.handler.name))
+                Stage::Begun(Guarded::new(handling, self.code.handler.name))
             }
             Work::Blocking(function) => {
                 self.wait(service);
-                let (context, name) = (self.context.clone(), self.handler.name);
+                let (context, name) = (self.context.clone(), self.code.handler.name);
                 let begin = move || context.progress().begin();
                 let hold = Box::new((self.turn.clone(), self.permit.take()));
                 let thread = service.blocking().run(function, begin, hold, name);
@@ -181,7 +191,7 @@ impl Running {
     /// Waits for its turn in the lane.
     pub(super) async fn come(&mut self) {
         poll_fn(|cx| {
-            let Stage::Waiting(turn, _) = &mut self.stage else { return Poll::Ready(()) };
+            let Stage::Waiting(turn, _) = &mut self.code.stage else { return Poll::Ready(()) };
             let guard = ready!(turn.poll(cx));
             self.turn = guard.map(Arc::new);
             Poll::Ready(())
@@ -210,8 +220,7 @@ impl Running {
     }
 }
 
-/// What a handler holds may panic when it is dropped, its message first of all.
-impl Drop for Running {
+impl Drop for Code {
     fn drop(&mut self) {
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
         if !matches!(stage, Stage::Over) {

@@ -35,7 +35,7 @@ use bytes::Bytes;
 
 pub(crate) use self::admission::{Admission, Refusal};
 pub(crate) use self::credit::Receipt;
-pub(crate) use self::input::{Input, Received};
+pub(crate) use self::input::{Input, NoticeHead, Received, RequestHead};
 pub(crate) use self::operations::Ticket;
 pub(crate) use self::output::Output;
 pub(crate) use self::requests::RequestKey;
@@ -93,13 +93,7 @@ pub(crate) struct Outgoing<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Reply(OwnedBody),
-    /// The peer's ERROR.
-    Failed {
-        code: u16,
-        handled: u8,
-        text: String,
-        detail: Bytes,
-    },
+    Failed(Box<Failed>),
     /// Of a one-way message: its last byte is in the output.
     Sent,
     /// Of a flush: the peer has dispatched everything that was put in before.
@@ -114,6 +108,15 @@ pub(crate) enum Outcome {
     },
     /// This side refuses.
     Refused(Refused),
+}
+
+/// The peer's ERROR.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failed {
+    pub(crate) code: u16,
+    pub(crate) handled: u8,
+    pub(crate) text: String,
+    pub(crate) detail: Bytes,
 }
 
 /// Why this side sends a message not even to its peer.

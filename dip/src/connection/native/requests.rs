@@ -25,7 +25,9 @@ use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::{Code, Written};
 use crate::service::{Lane, Service};
-use crate::session::native::{Event, Receipt, Received, RequestKey, Violation, Why};
+use crate::session::native::{
+    Event, NoticeHead, Receipt, Received, RequestHead, RequestKey, Violation, Why,
+};
 
 /// Messages that are handled before what they were answered is written.
 const BATCH: usize = 256;
@@ -46,12 +48,12 @@ impl Connection {
         while handled < BATCH && batch.more && violation.is_none() {
             let (event, taken) = self.take(now, &mut batch);
             violation = taken.err();
-            let mut taken = std::mem::take(&mut self.taken);
-            handled += taken.len();
-            for received in taken.drain(..) {
-                self.take_in_hand(received, now, cx);
+            let mut received = std::mem::take(self.input.received());
+            handled += received.len();
+            for message in received.drain(..) {
+                self.take_in_hand(message, now, cx);
             }
-            self.taken = taken;
+            *self.input.received() = received;
             self.follow(event);
         }
         if !self.answers.is_empty() {
@@ -67,23 +69,19 @@ impl Connection {
     /// Takes whole messages from the input, up to the first that has to do with one before it: what is
     /// given up stops before that begins which came behind it.
     fn take(&mut self, now: Instant, batch: &mut Batch) -> (Option<Event>, Result<(), Violation>) {
-        let Self { serving, input, account, woken, answers, taken, .. } = self;
+        let Self { serving, input, account, woken, answers, .. } = self;
         let mut state = serving.link.lock();
         state.begin_turn();
         answers.tell(&mut state.session);
         let mut admission = Admitting { serving, account };
-        while taken.len() < TOGETHER {
-            let received = match input.next(&mut state.session, &mut admission, now) {
-                Ok(Some(received)) => received,
-                Ok(None) => {
+        while input.received().len() < TOGETHER {
+            match input.next(&mut state.session, &mut admission, now) {
+                Ok(true) => batch.any = true,
+                Ok(false) => {
                     batch.more = false;
                     return (state.poll_event(woken), Ok(()));
                 }
                 Err(violation) => return (state.poll_event(woken), Err(violation)),
-            };
-            batch.any = true;
-            if !matches!(received, Received::Nothing) {
-                taken.push(received);
             }
             let event = state.poll_event(woken);
             if event.is_some() {
@@ -96,9 +94,9 @@ impl Connection {
     fn take_in_hand(&mut self, received: Received, now: Instant, cx: &mut task::Context<'_>) {
         let Self { serving, input, account, spare, .. } = self;
         match received {
-            Received::Nothing => {}
             Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
-            Received::Request { key, mtype, body, deadline, depth, trace, reserved } => {
+            Received::Request { head, body, reserved } => {
+                let RequestHead { key, mtype, deadline, depth, trace } = head;
                 let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
                 let body = input.body(body);
                 let arrival = serving.arrival(mtype, body, scope, deadline, depth > 0);
@@ -107,7 +105,8 @@ impl Connection {
                 self.run_call(key, dispatched, cx);
             }
             // Its deadline was for the credit it needed.
-            Received::Notice { receipt, mtype, body, trace, reserved, .. } => {
+            Received::Notice { head, body, reserved } => {
+                let NoticeHead { receipt, mtype, trace, .. } = head;
                 let scope = Scope { request: None, deadline: None, trace };
                 let deadline = limits::end(now, serving.service.limits().handler_cap);
                 let body = input.body(body);
@@ -142,9 +141,10 @@ impl Connection {
             Poll::Ready(Err(why)) => self.serving.link.refuse(key, &why),
             Poll::Pending => {
                 let Serving { link, service, .. } = &self.serving;
-                self.tasks.start(key, running, link, service);
+                return self.tasks.start(key, running, link, service);
             }
         }
+        self.spare = Some(running.into_context());
     }
 
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
@@ -154,6 +154,7 @@ impl Connection {
             Dispatched::Running(running) => running,
         };
         if self.poll_first(&mut running, cx).is_ready() {
+            self.spare = Some(running.into_context());
             return self.answers.push(Answer::Notice(receipt));
         }
         let Serving { link, service, .. } = &self.serving;
@@ -283,7 +284,7 @@ impl Serving {
     }
 
     /// Decodes a message and starts its handler.
-    fn dispatch(&self, arrival: Arrival<'_>, spare: &mut Context) -> Dispatched {
+    fn dispatch(&self, arrival: Arrival<'_>, spare: &mut Option<Context>) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
         let request = arrival.scope.and_then(|scope| scope.request);
         let holds = |order| {

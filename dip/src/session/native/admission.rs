@@ -36,14 +36,22 @@ pub(super) struct First<'a> {
     pub(super) len: u64,
 }
 
-/// What was found out about a call or a one-way message of theirs before its body is read.
+/// What was found out about a call of theirs before its body is read.
 #[derive(Debug)]
-pub(super) enum Verdict<T> {
+pub(super) enum Verdict {
     /// With so many bytes of memory for its body.
-    Taken(T, u64),
+    Taken(Admitted, u64),
     Refused {
         code: u16,
     },
+}
+
+/// A call of theirs that is in the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admitted {
+    pub(super) key: RequestKey,
+    pub(super) deadline: Instant,
+    pub(super) depth: u16,
 }
 
 impl Session {
@@ -52,7 +60,7 @@ impl Session {
         &mut self,
         first: First<'_>,
         admission: &mut dyn Admission,
-    ) -> Result<Verdict<RequestKey>, Violation> {
+    ) -> Result<Verdict, Violation> {
         let Header { call: id, more, .. } = first.header;
         if self.ours.passive {
             return Err(Violation::OutOfPlace("a call to a side that takes none"));
@@ -83,7 +91,8 @@ impl Session {
         match verdict {
             Ok(reserved) => {
                 self.watch(Some(deadline));
-                Ok(Verdict::Taken(self.requests.insert(request), reserved))
+                let key = self.requests.insert(request);
+                Ok(Verdict::Taken(Admitted { key, deadline, depth }, reserved))
             }
             Err(Refusal { code, text }) => {
                 self.write_refusal(id, depth, code, &text);

@@ -21,31 +21,18 @@ const ROOM_BESIDE_LONG: usize = 8 << 10;
 /// The longest body of a frame that is no message and no answer to one, in bytes.
 const MAX_CONTROL: u32 = 4 << 10;
 
-/// What the next frame led to.
+/// A message of theirs that is to be dealt with.
 #[derive(Debug)]
 pub(crate) enum Received {
-    /// The session has dealt with it.
-    Nothing,
     Request {
-        key: RequestKey,
-        mtype: u32,
+        head: RequestHead,
         body: Whole,
-        deadline: Instant,
-        depth: u8,
-        trace: Option<Trace>,
         /// Bytes of memory that were reserved for the body.
         reserved: u64,
     },
     Notice {
-        receipt: Receipt,
-        mtype: u32,
+        head: NoticeHead,
         body: Whole,
-        #[cfg_attr(
-            not(test),
-            expect(dead_code, reason = "it was for the credit: the handler has its cap")
-        )]
-        deadline: Option<Instant>,
-        trace: Option<Trace>,
         /// Bytes of memory that were reserved for the body.
         reserved: u64,
     },
@@ -65,6 +52,7 @@ pub(crate) struct Input {
     /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
     assemblies: FxHashMap<u32, Assembly>,
     held: usize,
+    received: Vec<Received>,
 }
 
 /// What the next bytes belong to.
@@ -78,35 +66,37 @@ enum Front {
     Skipped(u64),
 }
 
-/// A message of theirs without its body.
+/// A call of theirs without its body.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct RequestHead {
-    key: RequestKey,
-    mtype: u32,
-    deadline: Instant,
-    depth: u8,
-    trace: Option<Trace>,
+pub(crate) struct RequestHead {
+    pub(crate) key: RequestKey,
+    pub(crate) mtype: u32,
+    pub(crate) deadline: Instant,
+    pub(crate) depth: u8,
+    pub(crate) trace: Option<Trace>,
 }
 
+/// A one-way message of theirs without its body.
 #[derive(Debug)]
-pub(super) struct NoticeHead {
-    receipt: Receipt,
-    mtype: u32,
-    deadline: Option<Instant>,
-    trace: Option<Trace>,
+pub(crate) struct NoticeHead {
+    pub(crate) receipt: Receipt,
+    pub(crate) mtype: u32,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "it was for the credit: the handler has its cap")
+    )]
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) trace: Option<Trace>,
 }
 
+/// What became of the bytes in front.
+#[derive(Clone, Copy)]
 enum Step {
     /// More bytes are needed.
     Starved,
     Again,
+    /// A frame is dealt with, or what came of it is received.
     Dealt,
-    Refused {
-        mtype: u32,
-        code: u16,
-    },
-    Request(RequestHead, Whole, u64),
-    Notice(NoticeHead, Whole, u64),
 }
 
 /// Where a complete body is: see [`Input::body`].
@@ -156,36 +146,29 @@ impl Input {
         self.read.extend_from_slice(bytes);
     }
 
-    /// What the next whole frame leads to; `None` if there is none. After a violation the connection
-    /// ends.
+    /// Deals with the next whole frame; `false` if there is none. A message that it completes is
+    /// [received](Self::received) then. After a violation the connection ends.
     pub(crate) fn next(
         &mut self,
         session: &mut Session,
         admission: &mut dyn Admission,
         now: Instant,
-    ) -> Result<Option<Received>, Violation> {
+    ) -> Result<bool, Violation> {
         session.at(now);
-        let step = loop {
+        let dealt = loop {
             match self.step(session, admission)? {
                 Step::Again => {}
-                step => break step,
+                Step::Dealt => break true,
+                Step::Starved => break false,
             }
         };
         session.held = self.held;
-        let received = match step {
-            Step::Starved => return Ok(None),
-            Step::Again | Step::Dealt => Received::Nothing,
-            Step::Refused { mtype, code } => Received::Refused { mtype, code },
-            Step::Request(head, whole, reserved) => {
-                let RequestHead { key, mtype, deadline, depth, trace } = head;
-                Received::Request { key, mtype, body: whole, deadline, depth, trace, reserved }
-            }
-            Step::Notice(head, whole, reserved) => {
-                let NoticeHead { receipt, mtype, deadline, trace } = head;
-                Received::Notice { receipt, mtype, body: whole, deadline, trace, reserved }
-            }
-        };
-        Ok(Some(received))
+        Ok(dealt)
+    }
+
+    /// The messages that came, for somebody to take out.
+    pub(crate) fn received(&mut self) -> &mut Vec<Received> {
+        &mut self.received
     }
 
     /// Whether the stream would end inside a frame if it ended now.

@@ -92,10 +92,6 @@ impl Requests {
         self.free.len() == self.slots.len()
     }
 
-    pub(super) fn deadline(&self, key: RequestKey) -> Option<Instant> {
-        self.of(key).map(|request| request.deadline)
-    }
-
     pub(super) fn of_mut(&mut self, key: RequestKey) -> Option<&mut Request> {
         let slot = self.slots.get_mut(key.slot as usize)?;
         slot.request.as_mut().filter(|_| slot.generation == key.generation)

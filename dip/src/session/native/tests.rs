@@ -120,15 +120,17 @@ impl End {
             buffer.put_slice(&bytes[..here]);
             bytes = &bytes[here..];
             let now = self.now;
-            while let Some(received) = self.input.next(&mut self.session, &mut self.house, now)? {
+            while self.input.next(&mut self.session, &mut self.house, now)? {
+                let Some(received) = self.input.received().pop() else { continue };
                 let got = match received {
-                    Received::Nothing => continue,
-                    Received::Request { key, body, deadline, depth, reserved, .. } => {
+                    Received::Request { head, body, reserved } => {
+                        let RequestHead { key, deadline, depth, .. } = head;
                         self.house.release(reserved);
                         let body = self.input.body(body).into_bytes();
                         Got::Request { key, body, deadline, depth }
                     }
-                    Received::Notice { receipt, body, deadline, reserved, .. } => {
+                    Received::Notice { head, body, reserved } => {
+                        let NoticeHead { receipt, deadline, .. } = head;
                         self.house.release(reserved);
                         let body = self.input.body(body).into_bytes();
                         Got::Notice { receipt, body, deadline }
@@ -339,4 +341,12 @@ fn long(len: u32) -> Vec<u8> {
 
 fn reply(body: &'static [u8]) -> Option<Outcome> {
     Some(Outcome::Reply(Bytes::from(body).into()))
+}
+
+/// The code of an error of the peer, and whether the message was handled.
+fn failure(outcome: Option<Outcome>) -> (u16, u8) {
+    match outcome {
+        Some(Outcome::Failed(failed)) => (failed.code, failed.handled),
+        other => panic!("{other:?} is no failure"),
+    }
 }

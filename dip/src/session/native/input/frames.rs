@@ -6,10 +6,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::assembly::{Assembly, Purpose};
-use super::{Front, Input, MAX_CONTROL, NoticeHead, RequestHead, Step, Whole};
+use super::{Front, Input, MAX_CONTROL, NoticeHead, Received, RequestHead, Step, Whole};
 use crate::buffer::Buffer;
-use crate::session::native::admission::{First, Verdict};
-use crate::session::native::{Admission, Outcome, SHORT_BODY, Session, Violation};
+use crate::session::native::admission::{Admitted, First, Verdict};
+use crate::session::native::{Admission, Failed, Outcome, SHORT_BODY, Session, Violation};
 use crate::wire::native::{Failure, HEADER, Header, Kind, Metadata};
 
 impl Input {
@@ -88,14 +88,15 @@ impl Input {
         let Header { call: id, mtype, .. } = first.header;
         session.charge_body(first.len)?;
         match session.begin_request(first, admission)? {
-            Verdict::Taken(key, reserved) => {
-                let deadline = session.requests.deadline(key).unwrap_or(session.now);
+            Verdict::Taken(Admitted { key, deadline, depth }, reserved) => {
                 // None is taken in from deeper than that.
-                let depth = u8::try_from(session.requests.depth(key)).unwrap_or(u8::MAX);
+                let depth = u8::try_from(depth).unwrap_or(u8::MAX);
                 let trace = first.metadata.trace;
                 let head = RequestHead { key, mtype, deadline, depth, trace };
                 if let Some(here) = self.short(&first) {
-                    return Ok(Step::Request(head, Whole::Here(here), 0));
+                    let body = Whole::Here(here);
+                    self.received.push(Received::Request { head, body, reserved: 0 });
+                    return Ok(Step::Dealt);
                 }
                 self.begin(id, Assembly::new(Purpose::Request(head), first, reserved, session.now));
             }
@@ -103,7 +104,8 @@ impl Input {
                 session.return_body(first.len);
                 let key = session.requests.by_id(id).filter(|_| first.header.more);
                 self.skip(session.now, first, key.map(Purpose::RefusedRequest));
-                return Ok(Step::Refused { mtype, code });
+                self.received.push(Received::Refused { mtype, code });
+                return Ok(Step::Dealt);
             }
         }
         Ok(Step::Again)
@@ -136,8 +138,10 @@ impl Input {
                 let trace = first.metadata.trace;
                 let head = NoticeHead { receipt, mtype, deadline, trace };
                 if let Some(here) = self.short(&first) {
+                    let body = Whole::Here(here);
                     session.notices += 1;
-                    return Ok(Step::Notice(head, Whole::Here(here), 0));
+                    self.received.push(Received::Notice { head, body, reserved: 0 });
+                    return Ok(Step::Dealt);
                 }
                 self.begin(id, Assembly::new(Purpose::Notice(head), first, reserved, session.now));
                 Ok(Step::Again)
@@ -150,7 +154,8 @@ impl Input {
                     session.notice_refused(receipt);
                     self.skip(session.now, first, None);
                 }
-                Ok(Step::Refused { mtype, code: refusal.code })
+                self.received.push(Received::Refused { mtype, code: refusal.code });
+                Ok(Step::Dealt)
             }
         }
     }
@@ -270,17 +275,14 @@ impl Input {
         }
         self.held -= assembly.capacity();
         let body = assembly.take_body();
-        Ok(match assembly.purpose {
+        match assembly.purpose {
             Purpose::Request(head) if session.hand_over(head.key) => {
-                Step::Request(head, Whole::Own(body), reserved)
+                self.received.push(Received::Request { head, body: Whole::Own(body), reserved });
             }
-            Purpose::Request(_) => {
-                admission.release(reserved);
-                Step::Dealt
-            }
+            Purpose::Request(_) => admission.release(reserved),
             Purpose::Notice(head) => {
                 session.notices += 1;
-                Step::Notice(head, Whole::Own(body), reserved)
+                self.received.push(Received::Notice { head, body: Whole::Own(body), reserved });
             }
             Purpose::Answer(kind) => {
                 let outcome = match kind {
@@ -288,21 +290,12 @@ impl Input {
                     _ => Outcome::Reply(body.into()),
                 };
                 session.answered_by(id, Some(outcome));
-                Step::Dealt
             }
-            Purpose::RefusedRequest(key) => {
-                session.no_more_pieces(key);
-                Step::Dealt
-            }
-            Purpose::RefusedNotice(receipt) => {
-                session.notice_refused(receipt);
-                Step::Dealt
-            }
-            Purpose::UnwantedAnswer => {
-                session.answered_by(id, None);
-                Step::Dealt
-            }
-        })
+            Purpose::RefusedRequest(key) => session.no_more_pieces(key),
+            Purpose::RefusedNotice(receipt) => session.notice_refused(receipt),
+            Purpose::UnwantedAnswer => session.answered_by(id, None),
+        }
+        Ok(Step::Dealt)
     }
 
     /// A CANCEL came: what there is of the call is dropped.
@@ -333,8 +326,8 @@ impl Input {
 
 fn failed(body: &[u8]) -> Result<Outcome, Violation> {
     let Failure { code, handled, text, detail } = Failure::parse(body)?;
-    let detail = Bytes::copy_from_slice(detail);
-    Ok(Outcome::Failed { code, handled, text: text.to_owned(), detail })
+    let (text, detail) = (text.to_owned(), Bytes::copy_from_slice(detail));
+    Ok(Outcome::Failed(Box::new(Failed { code, handled, text, detail })))
 }
 
 /// Bytes of the body that begins with this frame.

@@ -43,10 +43,11 @@ impl Peer {
                     assert!(**body == pattern(!number, body.len()), "the reply to another call");
                     seen.replies += 1;
                 }
-                Outcome::Failed { code, handled, detail, .. } => {
-                    assert_eq!(was_dispatched, *handled == 2, "{code} {handled}");
-                    assert_ne!(*code, 13, "the depth is known here");
-                    assert!(*code == 16 || **detail == pattern(number, detail.len()));
+                Outcome::Failed(failed) => {
+                    let Failed { code, handled, ref detail, .. } = **failed;
+                    assert_eq!(was_dispatched, handled == 2, "{code} {handled}");
+                    assert_ne!(code, 13, "the depth is known here");
+                    assert!(code == 16 || **detail == pattern(number, detail.len()));
                     seen.failures += 1;
                 }
                 Outcome::Sent => {

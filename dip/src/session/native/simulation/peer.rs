@@ -181,17 +181,23 @@ impl Peer {
             bytes = &bytes[here..];
             loop {
                 let next = self.input.next(&mut self.session, &mut self.house, now);
-                let Some(received) = next.expect("the peer is honest") else { break };
+                if !next.expect("the peer is honest") {
+                    break;
+                }
+                let Some(received) = self.input.received().pop() else { continue };
                 match received {
-                    Received::Nothing => {}
-                    Received::Request { key, mtype, body, reserved, .. } => {
+                    Received::Request { head: RequestHead { key, mtype, .. }, body, reserved } => {
                         let body = self.input.body(body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);
                         self.handlers.push(Handler { key, mtype, waits: None, stopped: false });
                     }
-                    Received::Notice { receipt, mtype, body, reserved, .. } => {
+                    Received::Notice {
+                        head: NoticeHead { receipt, mtype, .. },
+                        body,
+                        reserved,
+                    } => {
                         let body = self.input.body(body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");

@@ -19,8 +19,8 @@ fn both_sides_call_and_are_answered() {
     assert_eq!(pair.client.events(), [Event::Woken(there)]);
     assert_eq!(pair.client.outcome(there), reply(b"yes"));
     assert_eq!(pair.client.outcome(there), None, "it was taken");
-    let failed = Outcome::Failed { code: 15, handled: 2, text: "no".into(), detail: "why".into() };
-    assert_eq!(pair.server.outcome(back), Some(failed));
+    let failed = Failed { code: 15, handled: 2, text: "no".into(), detail: "why".into() };
+    assert_eq!(pair.server.outcome(back), Some(Outcome::Failed(Box::new(failed))));
     assert!(pair.is_at_rest());
 }
 
@@ -190,10 +190,11 @@ fn a_reply_over_the_limit_of_the_caller_is_an_error_that_names_both() {
     let (key, _) = pair.server.request();
     pair.server.reply(key, &[0; 101]);
     pair.settle();
-    let Some(Outcome::Failed { code: 16, handled: 2, text, .. }) = pair.client.outcome(ticket)
-    else {
+    let Some(Outcome::Failed(failed)) = pair.client.outcome(ticket) else {
         panic!("it is a failure")
     };
+    let Failed { code, handled, text, .. } = *failed;
+    assert_eq!((code, handled), (16, 2));
     assert!(text.contains("101") && text.contains("100"), "{text}");
 }
 
@@ -207,7 +208,7 @@ fn an_error_of_ordinary_length_is_taken_whatever_the_limit() {
     let text = "x".repeat(1000);
     pair.server.session.fail(key, Failure { code: 15, handled: 2, text: &text, detail: &[] });
     pair.settle();
-    assert!(matches!(pair.client.outcome(ticket), Some(Outcome::Failed { handled: 2, .. })));
+    assert_eq!(failure(pair.client.outcome(ticket)), (15, 2));
 }
 
 #[test]

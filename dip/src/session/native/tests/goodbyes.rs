@@ -13,7 +13,7 @@ fn a_call_after_our_goodbye_is_answered_and_what_is_in_hand_goes_on() {
     let goodbye = Event::Goodbye { reason: 8, text: "we close".into() };
     assert!(pair.client.events().contains(&goodbye) && pair.client.session.has_said_goodbye());
     let failed = pair.client.outcome(crossing);
-    assert!(matches!(failed, Some(Outcome::Failed { code: 8, handled: 0, .. })));
+    assert_eq!(failure(failed), (8, 0));
     let (key, _) = pair.server.request();
     pair.server.reply(key, b"still answered");
     pair.settle();
