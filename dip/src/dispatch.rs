@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::running::Running;
+use self::running::Starts;
 use self::turn::Turn;
 use crate::codec::{Body, DecodeLimits};
 use crate::context::Context;
@@ -136,8 +137,13 @@ impl Sender<'_> {
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),
             Order::Server => self.service.lanes().of_server(),
         }));
-        let apart = handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
-        let mut running = Running::new(handler, context, work, turn, apart);
+        let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
+        let starts = match received {
+            true => Starts::Later,
+            false if apart() => Starts::Apart,
+            false => Starts::Here,
+        };
+        let mut running = Running::new(handler, context, work, turn, starts);
         let Some(memory) = memory else { return Ok(running) };
         running.count(self.service);
         let context = running.context().clone();

@@ -199,9 +199,7 @@ impl Connection {
         let mut state = link.lock();
         state.begin_turn();
         let event = state.poll_event(&mut self.woken);
-        if self.output.is_empty() {
-            std::mem::swap(state.session.output(), &mut self.output);
-        }
+        state.take_output(&mut self.output);
         let verdict = self.verdict(&mut state);
         let happened = more || event.is_some() || !self.woken.is_empty();
         let writes = !blocked && !self.output.is_empty();

@@ -33,6 +33,17 @@ pub(crate) struct Running {
     apart: bool,
 }
 
+/// Where a handler starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Starts {
+    /// Where its message was read, as soon as its turn has come.
+    Here,
+    /// As a task of its own: it keeps others waiting.
+    Apart,
+    /// When there is room for it.
+    Later,
+}
+
 /// The code of a handler. What it holds may panic when it is dropped, its message first of all.
 struct Code {
     stage: Stage,
@@ -54,10 +65,17 @@ impl Running {
         context: Context,
         work: Work,
         turn: Turn,
-        apart: bool,
+        starts: Starts,
     ) -> Self {
         let stoppable = handler.cancel && matches!(work, Work::Future(_));
-        let code = Code { stage: Stage::Waiting(turn, work), handler };
+        let stage = match (work, turn) {
+            (Work::Future(handling), Turn::Come(None)) if starts == Starts::Here => {
+                context.begin();
+                Stage::Begun(Guarded::new(handling, handler.name))
+            }
+            (work, turn) => Stage::Waiting(turn, work),
+        };
+        let (code, apart) = (Code { stage, handler }, starts == Starts::Apart);
         let counted = false;
         let (turn, permit, count) = (None, None, None);
         Self { code, turn, permit, count, context, stoppable, counted, apart }
@@ -222,8 +240,8 @@ impl Running {
 
 impl Drop for Code {
     fn drop(&mut self) {
-        let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        if !matches!(stage, Stage::Over) {
+        if !matches!(self.stage, Stage::Over) {
+            let stage = std::mem::replace(&mut self.stage, Stage::Over);
             _ = guarded(|| drop(stage), self.handler.name);
         }
     }

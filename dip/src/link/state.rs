@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::watchers::Watchers;
-use crate::session::native::{Event, Session, Ticket};
+use crate::session::native::{Event, Output, Session, Ticket};
 
 /// The session and those who wait.
 pub(crate) struct State {
@@ -66,6 +66,16 @@ impl State {
     /// The driver runs.
     pub(crate) fn begin_turn(&mut self) {
         self.awake = true;
+    }
+
+    /// Takes what there is to write, once all that was taken before is written.
+    pub(crate) fn take_output(&mut self, output: &mut Output) {
+        if output.is_empty() {
+            let filled = self.session.output();
+            if !filled.is_empty() {
+                std::mem::swap(filled, output);
+            }
+        }
     }
 
     /// Whether callers that were woken are about to run, and may have more to send.

@@ -51,7 +51,7 @@ use self::operations::{Claim, Operations, Stage};
 use self::requests::Requests;
 use crate::codec::{Body, OwnedBody};
 use crate::wire::hello::Terms;
-use crate::wire::native::{Goaway, Header, Kind, Malformed, Metadata, Trace};
+use crate::wire::native::{Goaway, Header, Kind, Malformed, Trace};
 
 /// Longer bodies are charged against the body window, and never wait in the read buffer.
 const SHORT_BODY: usize = 16 << 10;
@@ -273,7 +273,7 @@ impl Session {
         let mut body = Vec::new();
         let text = &text[..text.floor_char_boundary(MAX_GOODBYE)];
         Goaway { reason, text }.encode(&mut body);
-        self.output.frame(Header::new(Kind::Goaway, 0), &Metadata::default(), &body);
+        self.output.plain(Header::new(Kind::Goaway, 0), &body);
     }
 
     /// The stream has ended, or broke: all that is under way is over.

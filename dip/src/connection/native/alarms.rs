@@ -30,6 +30,8 @@ pub(super) struct Alarms {
     bell: Arc<Bell>,
     /// The bell, as those see it who ring it.
     rings: Waker,
+    /// Whom the bell wakes.
+    sleeper: Waker,
     draining: Option<Reached>,
     closed: Option<Reached>,
     timer: Pin<Box<Sleep>>,
@@ -46,6 +48,7 @@ impl Alarms {
         let bell = Arc::new(Bell { rung: true.into(), sleeper: Mutex::new(Waker::noop().clone()) });
         Self {
             rings: bell.clone().into(),
+            sleeper: Waker::noop().clone(),
             bell,
             draining: reached(Stage::Draining),
             closed: reached(Stage::Closed),
@@ -75,8 +78,11 @@ impl Alarms {
 
     /// What has rung since it was last asked; if nothing has, whoever polls is woken by the next ring.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Alarm> {
-        self.bell.wakes(cx.waker());
-        if !self.bell.rung.swap(false, AcqRel) {
+        if !self.sleeper.will_wake(cx.waker()) {
+            self.sleeper.clone_from(cx.waker());
+            self.bell.wakes(cx.waker());
+        }
+        if !self.has_rung() || !self.bell.rung.swap(false, AcqRel) {
             return None;
         }
         let cx = &mut Context::from_waker(&self.rings);
@@ -112,12 +118,10 @@ struct Bell {
 impl Bell {
     fn wakes(&self, waker: &Waker) {
         let mut sleeper = self.sleeper.lock().unwrap_or_else(PoisonError::into_inner);
-        if !sleeper.will_wake(waker) {
-            let old = std::mem::replace(&mut *sleeper, waker.clone());
-            drop(sleeper);
-            // A waker may run code of its own when it is dropped.
-            drop(old);
-        }
+        let old = std::mem::replace(&mut *sleeper, waker.clone());
+        drop(sleeper);
+        // A waker may run code of its own when it is dropped.
+        drop(old);
     }
 }
 

@@ -72,9 +72,7 @@ impl Connection {
 
     /// Takes what there is to write; whether there is anything.
     pub(super) fn fill(&mut self) -> bool {
-        if self.output.is_empty() {
-            std::mem::swap(self.serving.link.lock().session.output(), &mut self.output);
-        }
+        self.serving.link.lock().take_output(&mut self.output);
         !self.output.is_empty()
     }
 

@@ -173,7 +173,7 @@ impl Session {
     pub(super) fn write_refusal(&mut self, id: u32, depth: u16, code: u16, text: &str) {
         let mut body = Vec::new();
         Failure { code, handled: 0, text, detail: &[] }.encode(&mut body);
-        self.output.frame(Header::new(Kind::Error, id), &Metadata::default(), &body);
+        self.output.plain(Header::new(Kind::Error, id), &body);
         self.output.mark_terminal(depth);
     }
 

@@ -1,7 +1,7 @@
 //! Frames of theirs that are neither messages nor answers.
 
 use super::{Event, MOST_CREDIT, Session, Violation};
-use crate::wire::native::{Credit, CreditKind, Goaway, Header, Kind, Metadata};
+use crate::wire::native::{Credit, CreditKind, Goaway, Header, Kind};
 
 impl Session {
     /// A frame that is neither a message nor an answer to one.
@@ -16,7 +16,7 @@ impl Session {
             Kind::Ping => {
                 self.flood.ping(self.now)?;
                 // Everything before it was handed to the driver, which dispatches in order.
-                self.output.frame(Header::new(Kind::Pong, 0), &Metadata::default(), body);
+                self.output.plain(Header::new(Kind::Pong, 0), body);
                 Ok(())
             }
             Kind::Pong => self.flushed(body),

@@ -6,7 +6,7 @@ use super::bodies::Owner;
 use super::flush::Doubt;
 use super::operations::{Claim, Kind as What, Stage};
 use super::{Event, Outcome, Refused, Session, Ticket, Violation};
-use crate::wire::native::{Header, Kind, Metadata};
+use crate::wire::native::{Header, Kind};
 
 impl Session {
     /// Takes the outcome, if it is there. The ticket is over then.
@@ -178,6 +178,6 @@ impl Session {
     }
 
     fn write_cancel(&mut self, id: u32) {
-        self.output.frame(Header::new(Kind::Cancel, id), &Metadata::default(), &[]);
+        self.output.plain(Header::new(Kind::Cancel, id), &[]);
     }
 }

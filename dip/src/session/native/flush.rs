@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::operations::{Claim, Kind as What, Operation, Stage};
 use super::{Outcome, Refused, Session, Ticket, Violation};
-use crate::wire::native::{Header, Kind, Metadata};
+use crate::wire::native::{Header, Kind};
 
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
@@ -147,7 +147,7 @@ impl Session {
         let body = below.to_be_bytes();
         self.flushes.dirty = false;
         self.flushes.pings.push_back(Ping { body, below });
-        self.output.frame(Header::new(Kind::Ping, 0), &Metadata::default(), &body);
+        self.output.plain(Header::new(Kind::Ping, 0), &body);
     }
 
     /// A PONG came.

@@ -96,6 +96,15 @@ impl Output {
         self.small.extend_from_slice(body);
     }
 
+    /// Appends a frame without metadata.
+    pub(super) fn plain(&mut self, mut header: Header, body: &[u8]) {
+        header.body = length(body.len());
+        self.small.reserve(HEADER + body.len());
+        self.small.extend_from_slice(&header.encode());
+        self.small.extend_from_slice(body);
+        self.grown(HEADER + body.len());
+    }
+
     /// Appends a frame whose body is not copied if it is long.
     pub(super) fn piece(&mut self, header: Header, metadata: &Metadata, body: Bytes) {
         self.head(header, metadata, body.len());
@@ -129,16 +138,23 @@ impl Output {
 
     fn head(&mut self, mut header: Header, metadata: &Metadata, body: usize) {
         header.metadata = metadata.encoded_len();
-        // A piece is never longer than a `u32` can say.
-        header.body = u32::try_from(body).unwrap_or(u32::MAX);
+        header.body = length(body);
         let before = self.small.len();
         self.small.reserve(HEADER + usize::from(header.metadata) + body.min(COPIED));
         self.small.extend_from_slice(&header.encode());
         metadata.encode(&mut self.small);
-        let added = self.small.len() - before + body;
-        self.len += added;
-        self.appended += added as u64;
+        self.grown(self.small.len() - before + body);
     }
+
+    fn grown(&mut self, bytes: usize) {
+        self.len += bytes;
+        self.appended += bytes as u64;
+    }
+}
+
+/// As a header says it. No piece is longer than that.
+fn length(body: usize) -> u32 {
+    u32::try_from(body).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -188,7 +204,7 @@ mod tests {
     fn a_terminal_frame_is_with_the_caller_once_its_last_byte_is_written() {
         let mut output = Output::default();
         for id in [1, 3] {
-            output.frame(Header::new(Kind::Reply, id), &Metadata::default(), b"x");
+            output.plain(Header::new(Kind::Reply, id), b"x");
             output.mark_terminal(0);
         }
         assert!(!output.terminals_below(0, 2) && output.terminals_below(1, 1));

@@ -4,7 +4,7 @@ use super::bodies::{Outbound, Owner};
 use super::requests::{Phase, Request};
 use super::{Event, LONG_OUTPUT, RequestKey, SHORT_BODY, Session, Violation, Why};
 use crate::codec::Body;
-use crate::wire::native::{Failure, Header, Kind, Metadata, code};
+use crate::wire::native::{Failure, Header, Kind, code};
 
 impl Session {
     /// Answers a call of theirs. Ignored if it is not in hand.
@@ -166,7 +166,7 @@ impl Session {
         }
         let id = self.requests.id(key);
         if body.len() <= SHORT_BODY && self.output.len() < LONG_OUTPUT {
-            self.output.frame(Header::new(kind, id), &Metadata::default(), &body);
+            self.output.plain(Header::new(kind, id), &body);
             return self.answered(key);
         }
         if let Some(request) = self.requests.of_mut(key) {

