@@ -150,11 +150,11 @@ impl Connection {
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
     fn run_notice(&mut self, receipt: Receipt, dispatched: Dispatched, cx: &mut task::Context<'_>) {
         let mut running = match dispatched {
-            Dispatched::Done(_) => return self.answers.push(Answer::Notice(receipt)),
+            Dispatched::Done(_) => return self.answers.over.add(receipt),
             Dispatched::Running(running) => running,
         };
         if self.poll_first(&mut running, cx).is_ready() {
-            return self.answers.push(Answer::Notice(receipt));
+            return self.answers.over.add(receipt);
         }
         let Serving { link, service, .. } = &self.serving;
         let (link, own, cap) = (link.clone(), service.clone(), service.limits().handler_cap);
