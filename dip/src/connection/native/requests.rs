@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::coop::unconstrained;
@@ -33,6 +33,9 @@ const BATCH: usize = 256;
 /// Messages that are taken from the input together.
 const TOGETHER: usize = 64;
 
+/// What each of many messages may take before one of them is taken for slow.
+const QUICK: Duration = Duration::from_micros(1);
+
 /// Replies that wait for others of their batch, in bytes.
 const WAITING: usize = 64 << 10;
 
@@ -58,7 +61,7 @@ impl Connection {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
         if handled > 0 {
-            let slow = now.elapsed() > SLOW;
+            let slow = now.elapsed() > SLOW + QUICK * handled as u32;
             self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
         }
         violation.map_or(Ok(batch), Err)
