@@ -43,6 +43,7 @@ impl Connection {
     /// Handles what was read, up to a batch.
     pub(super) fn handle_input(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
         let now = Instant::now();
+        let cap = limits::end(now, self.serving.service.limits().handler_cap);
         let mut batch = Batch { any: false, more: true };
         let mut handled = 0;
         let mut violation = None;
@@ -52,7 +53,7 @@ impl Connection {
             let mut taken = std::mem::take(&mut self.taken);
             handled += taken.len();
             for received in taken.drain(..) {
-                self.take_in_hand(received, now, cx);
+                self.take_in_hand(received, cap, cx);
             }
             self.taken = taken;
             self.follow(event);
@@ -96,7 +97,8 @@ impl Connection {
         (None, Ok(()))
     }
 
-    fn take_in_hand(&mut self, received: Received, now: Instant, cx: &mut task::Context<'_>) {
+    /// Handles a message, which has no more time than until `cap`.
+    fn take_in_hand(&mut self, received: Received, cap: Instant, cx: &mut task::Context<'_>) {
         let Self { serving, input, account, spare, .. } = self;
         match received {
             Received::Nothing => {}
@@ -112,9 +114,8 @@ impl Connection {
             // Its deadline was for the credit it needed.
             Received::Notice { receipt, mtype, body, trace, reserved, .. } => {
                 let scope = Scope { request: None, deadline: None, trace };
-                let deadline = limits::end(now, serving.service.limits().handler_cap);
                 let body = input.body(body);
-                let arrival = serving.arrival(mtype, body, scope, deadline, false);
+                let arrival = serving.arrival(mtype, body, scope, cap, false);
                 let dispatched = serving.dispatch(arrival, spare);
                 account.release(reserved);
                 self.run_notice(receipt, dispatched, cx);
