@@ -100,13 +100,23 @@ enum Step {
     /// More bytes are needed.
     Starved,
     Again,
-    Dealt,
-    Refused {
-        mtype: u32,
-        code: u16,
-    },
-    Request(RequestHead, Whole, u64),
-    Notice(NoticeHead, Whole, u64),
+    Came(Received),
+}
+
+const DEALT: Step = Step::Came(Received::Nothing);
+
+impl RequestHead {
+    fn with(self, body: Whole, reserved: u64) -> Step {
+        let Self { key, mtype, deadline, depth, trace } = self;
+        Step::Came(Received::Request { key, mtype, body, deadline, depth, trace, reserved })
+    }
+}
+
+impl NoticeHead {
+    fn with(self, body: Whole, reserved: u64) -> Step {
+        let Self { receipt, mtype, deadline, trace } = self;
+        Step::Came(Received::Notice { receipt, mtype, body, deadline, trace, reserved })
+    }
 }
 
 /// Where a complete body is: see [`Input::body`].
@@ -165,27 +175,15 @@ impl Input {
         now: Instant,
     ) -> Result<Option<Received>, Violation> {
         session.at(now);
-        let step = loop {
+        let received = loop {
             match self.step(session, admission)? {
+                Step::Starved => break None,
                 Step::Again => {}
-                step => break step,
+                Step::Came(received) => break Some(received),
             }
         };
         session.held = self.held;
-        let received = match step {
-            Step::Starved => return Ok(None),
-            Step::Again | Step::Dealt => Received::Nothing,
-            Step::Refused { mtype, code } => Received::Refused { mtype, code },
-            Step::Request(head, whole, reserved) => {
-                let RequestHead { key, mtype, deadline, depth, trace } = head;
-                Received::Request { key, mtype, body: whole, deadline, depth, trace, reserved }
-            }
-            Step::Notice(head, whole, reserved) => {
-                let NoticeHead { receipt, mtype, deadline, trace } = head;
-                Received::Notice { receipt, mtype, body: whole, deadline, trace, reserved }
-            }
-        };
-        Ok(Some(received))
+        Ok(received)
     }
 
     /// Whether the stream would end inside a frame if it ended now.
@@ -231,7 +229,7 @@ impl Input {
                     return Ok(Step::Starved);
                 }
                 self.front = Front::Frame;
-                if more { Ok(Step::Dealt) } else { self.complete(id, session, admission) }
+                if more { Ok(DEALT) } else { self.complete(id, session, admission) }
             }
             Front::Skipped(left) => {
                 let here =

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::assembly::{Assembly, Purpose};
-use super::{Front, Input, MAX_CONTROL, NoticeHead, RequestHead, Step, Whole};
+use super::{DEALT, Front, Input, MAX_CONTROL, NoticeHead, Received, RequestHead, Step, Whole};
 use crate::buffer::Buffer;
 use crate::session::native::admission::{First, Verdict};
 use crate::session::native::{Admission, Outcome, SHORT_BODY, Session, Violation};
@@ -74,7 +74,7 @@ impl Input {
                     session.control(kind, header.call, body)?;
                 }
                 self.at += whole;
-                Ok(Step::Dealt)
+                Ok(DEALT)
             }
         }
     }
@@ -95,7 +95,7 @@ impl Input {
                 let trace = first.metadata.trace;
                 let head = RequestHead { key, mtype, deadline, depth, trace };
                 if let Some(here) = self.short(&first) {
-                    return Ok(Step::Request(head, Whole::Here(here), 0));
+                    return Ok(head.with(Whole::Here(here), 0));
                 }
                 self.begin(id, Assembly::new(Purpose::Request(head), first, reserved, session.now));
             }
@@ -103,7 +103,7 @@ impl Input {
                 session.return_body(first.len);
                 let key = session.requests.by_id(id).filter(|_| first.header.more);
                 self.skip(session.now, first, key.map(Purpose::RefusedRequest));
-                return Ok(Step::Refused { mtype, code });
+                return Ok(Step::Came(Received::Refused { mtype, code }));
             }
         }
         Ok(Step::Again)
@@ -137,7 +137,7 @@ impl Input {
                 let head = NoticeHead { receipt, mtype, deadline, trace };
                 if let Some(here) = self.short(&first) {
                     session.notices += 1;
-                    return Ok(Step::Notice(head, Whole::Here(here), 0));
+                    return Ok(head.with(Whole::Here(here), 0));
                 }
                 self.begin(id, Assembly::new(Purpose::Notice(head), first, reserved, session.now));
                 Ok(Step::Again)
@@ -150,7 +150,7 @@ impl Input {
                     session.notice_refused(receipt);
                     self.skip(session.now, first, None);
                 }
-                Ok(Step::Refused { mtype, code: refusal.code })
+                Ok(Step::Came(Received::Refused { mtype, code: refusal.code }))
             }
         }
     }
@@ -188,7 +188,7 @@ impl Input {
                 _ => Outcome::Reply(Buffer::of(&self.read[here]).into()),
             };
             session.answered_by(id, Some(outcome));
-            return Ok(Step::Dealt);
+            return Ok(DEALT);
         }
         self.begin(id, Assembly::new(Purpose::Answer(kind), first, 0, session.now));
         Ok(Step::Again)
@@ -272,15 +272,15 @@ impl Input {
         let body = assembly.take_body();
         Ok(match assembly.purpose {
             Purpose::Request(head) if session.hand_over(head.key) => {
-                Step::Request(head, Whole::Own(body), reserved)
+                head.with(Whole::Own(body), reserved)
             }
             Purpose::Request(_) => {
                 admission.release(reserved);
-                Step::Dealt
+                DEALT
             }
             Purpose::Notice(head) => {
                 session.notices += 1;
-                Step::Notice(head, Whole::Own(body), reserved)
+                head.with(Whole::Own(body), reserved)
             }
             Purpose::Answer(kind) => {
                 let outcome = match kind {
@@ -288,19 +288,19 @@ impl Input {
                     _ => Outcome::Reply(body.into()),
                 };
                 session.answered_by(id, Some(outcome));
-                Step::Dealt
+                DEALT
             }
             Purpose::RefusedRequest(key) => {
                 session.no_more_pieces(key);
-                Step::Dealt
+                DEALT
             }
             Purpose::RefusedNotice(receipt) => {
                 session.notice_refused(receipt);
-                Step::Dealt
+                DEALT
             }
             Purpose::UnwantedAnswer => {
                 session.answered_by(id, None);
-                Step::Dealt
+                DEALT
             }
         })
     }
