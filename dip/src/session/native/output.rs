@@ -91,6 +91,7 @@ impl Output {
     }
 
     /// Appends a frame; its header is told the lengths.
+    #[inline]
     pub(super) fn frame(&mut self, header: Header, metadata: &Metadata, body: &[u8]) {
         self.head(header, metadata, body.len());
         self.small.extend_from_slice(body);
@@ -127,6 +128,7 @@ impl Output {
         self.len = 0;
     }
 
+    #[inline]
     fn head(&mut self, mut header: Header, metadata: &Metadata, body: usize) {
         header.metadata = metadata.encoded_len();
         // A piece is never longer than a `u32` can say.
