@@ -1,7 +1,7 @@
 //! What the peer may send before it is given more.
 
 use super::{SHORT_BODY, Session, Violation};
-use crate::wire::native::{Credit, CreditKind, Header, Kind, Metadata};
+use crate::wire::native::{Credit, CreditKind, Header, Kind};
 
 /// A one-way message of theirs in hand: it is given back when its handler has ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Session {
         let body = self.body_grant.take_due(body).map(|amount| (CreditKind::Body, amount));
         for (kind, amount) in notify.into_iter().chain(body) {
             let body = Credit { kind, amount }.encode();
-            self.output.frame(Header::new(Kind::Credit, 0), &Metadata::default(), &body);
+            self.output.plain(Header::new(Kind::Credit, 0), &body);
         }
     }
 }

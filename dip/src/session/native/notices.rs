@@ -101,7 +101,11 @@ impl Session {
     /// Its deadline was for the credit that it has now: it does not travel.
     fn write_notice(&mut self, mtype: u32, body: &[u8], trace: Option<Trace>) {
         let header = Header { mtype, ..Header::new(Kind::Notify, 0) };
-        self.write_message(header, &Metadata { trace, ..Metadata::default() }, body);
+        match trace {
+            None => self.output.plain(header, body),
+            trace => self.output.frame(header, &Metadata { trace, ..Metadata::default() }, body),
+        }
+        self.flushes.wrote_message();
     }
 
     /// The last byte of a one-way message is in the output.

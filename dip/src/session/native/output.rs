@@ -90,8 +90,16 @@ impl Output {
         }
     }
 
+    /// Appends a frame without metadata, as most are; its header is told the length of the body.
+    pub(super) fn plain(&mut self, header: Header, body: &[u8]) {
+        // A frame is never longer than a `u32` can say.
+        let header = Header { body: u32::try_from(body.len()).unwrap_or(u32::MAX), ..header };
+        self.small.extend_from_slice(&header.encode());
+        self.small.extend_from_slice(body);
+        self.added(HEADER + body.len());
+    }
+
     /// Appends a frame; its header is told the lengths.
-    #[inline]
     pub(super) fn frame(&mut self, header: Header, metadata: &Metadata, body: &[u8]) {
         self.head(header, metadata, body.len());
         self.small.extend_from_slice(body);
@@ -128,7 +136,6 @@ impl Output {
         self.len = 0;
     }
 
-    #[inline]
     fn head(&mut self, mut header: Header, metadata: &Metadata, body: usize) {
         header.metadata = metadata.encoded_len();
         // A piece is never longer than a `u32` can say.
@@ -137,9 +144,12 @@ impl Output {
         self.small.reserve(HEADER + usize::from(header.metadata) + body.min(COPIED));
         self.small.extend_from_slice(&header.encode());
         metadata.encode(&mut self.small);
-        let added = self.small.len() - before + body;
-        self.len += added;
-        self.appended += added as u64;
+        self.added(self.small.len() - before + body);
+    }
+
+    fn added(&mut self, bytes: usize) {
+        self.len += bytes;
+        self.appended += bytes as u64;
     }
 }
 

@@ -129,7 +129,6 @@ impl Metadata {
     }
 
     /// Bytes that [`encode`](Self::encode) appends.
-    #[inline]
     pub(crate) fn encoded_len(&self) -> u16 {
         let field = |is_there: bool, len: u16| if is_there { 3 + len } else { 0 };
         field(self.total.is_some(), 8)
