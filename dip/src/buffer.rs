@@ -1,7 +1,7 @@
 //! Buffers that are used again: small ones for the bodies of messages, a large one for each thread
 //! that reads.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
 use std::ops::{Deref, DerefMut};
@@ -19,7 +19,7 @@ const SMALL: usize = 128;
 pub(crate) const READ: usize = 64 << 10;
 
 thread_local! {
-    static FREE: Cell<Vec<Vec<u8>>> = const { Cell::new(Vec::new()) };
+    static FREE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     static READING: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -46,12 +46,7 @@ impl Buffer {
     /// An empty buffer with room for a small body.
     #[inline]
     pub(crate) fn new() -> Self {
-        let kept = FREE.try_with(|free| {
-            let mut buffers = free.take();
-            let buffer = buffers.pop();
-            free.set(buffers);
-            buffer
-        });
+        let kept = FREE.try_with(|free| free.borrow_mut().pop());
         Self(kept.ok().flatten().unwrap_or_else(|| Vec::with_capacity(SMALL)))
     }
 
@@ -79,11 +74,10 @@ impl Drop for Buffer {
         buffer.clear();
         // A thread that ends keeps nothing.
         _ = FREE.try_with(|free| {
-            let mut buffers = free.take();
+            let mut buffers = free.borrow_mut();
             if buffers.len() < KEPT {
                 buffers.push(buffer);
             }
-            free.set(buffers);
         });
     }
 }

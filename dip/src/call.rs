@@ -155,14 +155,18 @@ impl<T, E> Future for Call<T, E> {
         let this = self.get_mut();
         if let State::Begun(message) = &this.state {
             match begin(&this.route, message, cx.waker()) {
-                Ok(Some(called)) => {
+                Ok(First::Sent) => {
+                    this.state = State::Over;
+                    return Poll::Ready((this.reply)(OwnedBody::default()));
+                }
+                Ok(First::Called(called)) => {
                     let waits = matches!(called.stage, Begun::Waiting(_));
                     this.state = State::Called(called);
                     if waits {
                         return Poll::Pending;
                     }
                 }
-                Ok(None) => this.state = this.later(),
+                Ok(First::Later) => this.state = this.later(),
                 Err(reason) => this.state = State::Refused(reason),
             }
         }
@@ -190,20 +194,38 @@ impl<T, E> Future for Call<T, E> {
     }
 }
 
+/// How far a message has come with the first poll.
+enum First {
+    /// Of a one-way message: all the way.
+    Sent,
+    Called(Called),
+    Later,
+}
+
 /// Puts the message on its way, if there is one without waiting.
-fn begin(
-    route: &Arc<dyn Route>,
-    message: &Message,
-    waker: &Waker,
-) -> Result<Option<Called>, Reason> {
+fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<First, Reason> {
     let now = Instant::now();
     match route.ready(now) {
         Ready::Link(link) => {
-            Called::begin_at(link, message, route.timeout(), now, Some(waker)).map(Some)
+            let timeout = message.timeout.unwrap_or_else(|| route.timeout());
+            if message.way == Way::Notify && sends_at_once(&link, message, timeout, now) {
+                return Ok(First::Sent);
+            }
+            Called::begin_at(link, message, timeout, now, Some(waker)).map(First::Called)
         }
         Ready::Refused(reason) => Err(reason),
-        Ready::Later => Ok(None),
+        Ready::Later => Ok(First::Later),
     }
+}
+
+/// Sends a one-way message that need not wait; otherwise nothing has happened.
+fn sends_at_once(link: &Link, message: &Message, timeout: Duration, now: Instant) -> bool {
+    let &Message { mtype, ref body, .. } = message;
+    let scope = message.scope.as_deref();
+    let inherited = scope.and_then(|scope| scope.deadline);
+    let in_time = !timeout.is_zero() && inherited.is_none_or(|inherited| now < inherited);
+    let trace = scope.and_then(|scope| scope.trace);
+    in_time && !link.differs(mtype) && link.notify_at_once(mtype, body, trace)
 }
 
 impl<T, E> Call<T, E> {

@@ -90,15 +90,21 @@ impl Link {
         waker: Option<&Waker>,
     ) -> Begun {
         let mut state = self.lock();
-        let out = departure.outgoing();
-        if state.session.notify_at_once(&out, now) {
-            let driver = state.wake();
-            drop(state);
-            driver.into_iter().for_each(Waker::wake);
-            return Begun::Over(Outcome::Sent);
-        }
-        let ticket = state.session.notify(out, now);
+        let ticket = state.session.notify(departure.outgoing(), now);
         self.begun(state, ticket, waker)
+    }
+
+    /// Sends a one-way message that has time left, if nothing stands against it; otherwise nothing
+    /// has happened.
+    pub(crate) fn notify_at_once(&self, mtype: Mtype, body: &[u8], trace: Option<Trace>) -> bool {
+        let mut state = self.lock();
+        let sent = state.session.notify_at_once(mtype.number(), body, trace);
+        let driver = if sent { state.wake() } else { None };
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        sent
     }
 
     /// What has begun, has its outcome at once or waits for it.

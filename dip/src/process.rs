@@ -1,42 +1,43 @@
 //! Whether this is still the process that something was made in.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
-/// For how long the kernel's word is believed, as a power of two in nanoseconds: asking costs as much
-/// as a small message.
-const BELIEVED: u32 = 17;
+/// For how long the kernel's word is believed: asking costs as much as a small message.
+const BELIEVED: Duration = Duration::from_micros(128);
+
+thread_local! {
+    /// Which process this is, as the kernel said, and until when that is believed.
+    static ASKED: Cell<Option<(u32, Instant)>> = const { Cell::new(None) };
+}
 
 /// The process that something was made in. A child that is forked off has a copy of it, but nobody
 /// who drives its connections.
 #[derive(Debug)]
 pub(crate) struct Process {
     id: u32,
-    since: Instant,
-    /// When the kernel was last asked, in units of [`BELIEVED`] since then.
-    asked: AtomicU64,
 }
 
 impl Process {
     /// This process.
     pub(crate) fn current() -> Self {
-        Self { id: std::process::id(), since: Instant::now(), asked: AtomicU64::new(u64::MAX) }
+        Self { id: std::process::id() }
     }
 
     /// Whether this is a child of that process. A child may take itself for its parent for as long
     /// as the word of the kernel is believed.
+    #[inline]
     pub(crate) fn is_forked(&self, now: Instant) -> bool {
-        let age = now.saturating_duration_since(self.since);
-        let age = (age.as_secs() << (30 - BELIEVED)) + u64::from(age.subsec_nanos() >> BELIEVED);
-        if self.asked.load(Relaxed) == age {
-            return false;
+        match ASKED.get() {
+            Some((id, until)) if now < until => self.id != id,
+            _ => self.is_forked_now(now),
         }
-        let forked = self.id != std::process::id();
-        if !forked {
-            self.asked.store(age, Relaxed);
-        }
-        forked
+    }
+
+    fn is_forked_now(&self, now: Instant) -> bool {
+        let id = std::process::id();
+        ASKED.set(Some((id, now + BELIEVED)));
+        self.id != id
     }
 
     /// The same, and never mistaken.
@@ -47,7 +48,7 @@ impl Process {
     /// What a child would have.
     #[cfg(test)]
     pub(crate) fn in_a_child(&self) -> Self {
-        Self { id: self.id + 1, since: self.since, asked: AtomicU64::new(u64::MAX) }
+        Self { id: self.id + 1 }
     }
 }
 

@@ -172,6 +172,7 @@ impl<'a> BodyMut<'a> {
     }
 
     /// Ends the body, and says where it is.
+    #[inline]
     pub(crate) fn into_encoded(self) -> Result<Encoded, EncodeError> {
         self.check()?;
         Ok(self.shared.map_or(Encoded::Copied, Encoded::Shared))

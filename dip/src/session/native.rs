@@ -34,7 +34,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 pub(crate) use self::admission::{Admission, Refusal};
-pub(crate) use self::credit::Receipt;
+pub(crate) use self::credit::{Receipt, Receipts};
 pub(crate) use self::input::{Input, NoticeHead, Received, RequestHead};
 pub(crate) use self::operations::Ticket;
 pub(crate) use self::output::Output;

@@ -26,7 +26,14 @@ impl Account {
         granted
     }
 
+    #[inline]
     pub(super) fn release(&mut self, bytes: u64) {
+        if bytes > 0 {
+            self.release_some(bytes);
+        }
+    }
+
+    fn release_some(&mut self, bytes: u64) {
         self.held = self.held.saturating_sub(bytes);
         self.memory.hold(usize::try_from(self.held).unwrap_or(usize::MAX));
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::codec::Body;
-use crate::session::native::{Receipt, RequestKey, Session};
+use crate::session::native::{Receipts, RequestKey, Session};
 
 /// What an empty buffer for replies keeps, in bytes.
 const KEPT: usize = 64 << 10;
@@ -15,21 +15,22 @@ const KEPT: usize = 64 << 10;
 #[derive(Default)]
 pub(super) struct Answers {
     answers: Vec<Answer>,
+    /// One-way messages that are over.
+    pub(super) over: Receipts,
     /// The replies, one behind the other.
     pub(super) replies: Vec<u8>,
 }
 
-/// What became of a message.
+/// What became of a call.
 pub(super) enum Answer {
     /// Its reply is among the others.
     Here(RequestKey, Range<usize>),
     Own(RequestKey, Bytes),
-    Notice(Receipt),
 }
 
 impl Answers {
     pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty()
+        self.answers.is_empty() && self.over.are_none()
     }
 
     pub(super) fn push(&mut self, answer: Answer) {
@@ -41,9 +42,9 @@ impl Answers {
             match answer {
                 Answer::Here(key, reply) => session.reply(key, Body::from(&self.replies[reply])),
                 Answer::Own(key, body) => session.reply(key, body.into()),
-                Answer::Notice(receipt) => session.notice_ended(receipt),
             }
         }
+        session.notices_ended(std::mem::take(&mut self.over));
         self.replies.clear();
         self.replies.shrink_to(KEPT);
     }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::coop::unconstrained;
@@ -35,6 +35,9 @@ const BATCH: usize = 256;
 /// Messages that are taken from the input together.
 const TOGETHER: usize = 64;
 
+/// What each of many messages may take before one of them is taken for slow.
+const QUICK: Duration = Duration::from_micros(1);
+
 /// Replies that wait for others of their batch, in bytes.
 const WAITING: usize = 64 << 10;
 
@@ -42,6 +45,7 @@ impl Connection {
     /// Handles what was read, up to a batch.
     pub(super) fn handle_input(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
         let now = Instant::now();
+        let cap = limits::end(now, self.serving.service.limits().handler_cap);
         let mut batch = Batch { any: false, more: true };
         let mut handled = 0;
         let mut violation = None;
@@ -51,7 +55,7 @@ impl Connection {
             let mut received = std::mem::take(self.input.received());
             handled += received.len();
             for message in received.drain(..) {
-                self.take_in_hand(message, now, cx);
+                self.take_in_hand(message, cap, cx);
             }
             *self.input.received() = received;
             self.follow(event);
@@ -60,7 +64,7 @@ impl Connection {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
         if handled > 0 {
-            let slow = now.elapsed() > SLOW;
+            let slow = now.elapsed() > SLOW + QUICK * handled as u32;
             self.timed = if slow { TIMED } else { self.timed.saturating_sub(1) };
         }
         violation.map_or(Ok(batch), Err)
@@ -91,7 +95,8 @@ impl Connection {
         (None, Ok(()))
     }
 
-    fn take_in_hand(&mut self, received: Received, now: Instant, cx: &mut task::Context<'_>) {
+    /// Handles a message, which has no more time than until `cap`.
+    fn take_in_hand(&mut self, received: Received, cap: Instant, cx: &mut task::Context<'_>) {
         let Self { serving, input, account, spare, .. } = self;
         match received {
             Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
@@ -108,9 +113,8 @@ impl Connection {
             Received::Notice { head, body, reserved } => {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
                 let scope = Scope { request: None, deadline: None, trace };
-                let deadline = limits::end(now, serving.service.limits().handler_cap);
                 let body = input.body(body);
-                let arrival = serving.arrival(mtype, body, scope, deadline, false);
+                let arrival = serving.arrival(mtype, body, scope, cap, false);
                 let dispatched = serving.dispatch(arrival, spare);
                 account.release(reserved);
                 self.run_notice(receipt, dispatched, cx);
@@ -150,12 +154,12 @@ impl Connection {
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
     fn run_notice(&mut self, receipt: Receipt, dispatched: Dispatched, cx: &mut task::Context<'_>) {
         let mut running = match dispatched {
-            Dispatched::Done(_) => return self.answers.push(Answer::Notice(receipt)),
+            Dispatched::Done(_) => return self.answers.over.add(receipt),
             Dispatched::Running(running) => running,
         };
         if self.poll_first(&mut running, cx).is_ready() {
             self.spare = Some(running.into_context());
-            return self.answers.push(Answer::Notice(receipt));
+            return self.answers.over.add(receipt);
         }
         let Serving { link, service, .. } = &self.serving;
         let (link, own, cap) = (link.clone(), service.clone(), service.limits().handler_cap);

@@ -16,10 +16,14 @@ use crate::service::CloseReason;
 pub(super) const SLICES: usize = 16;
 
 impl Connection {
-    /// Reads once and handles what came; whether there was anything.
+    /// Handles what is there, or else reads once and handles what came; whether there was anything.
     pub(super) fn poll_read(&mut self, cx: &mut task::Context<'_>) -> bool {
         if self.closing.is_some() {
             return false;
+        }
+        // To read behind what is not handled is to move it in the buffer first.
+        if self.unhandled && self.handle(cx) {
+            return true;
         }
         let mut read = false;
         if !self.exhausted {
@@ -39,7 +43,7 @@ impl Connection {
                 Poll::Ready(_) => self.exhausted = true,
             }
         }
-        let handled = (read || self.unhandled) && self.handle(cx);
+        let handled = read && self.handle(cx);
         // What came whole before the end is handled first.
         if !handled && self.exhausted {
             let goodbye = self.serving.link.lock().session.has_said_goodbye();

@@ -9,6 +9,25 @@ pub(crate) struct Receipt {
     units: u32,
 }
 
+/// One-way messages of theirs whose handlers have ended: given back together.
+#[derive(Debug, Default)]
+pub(crate) struct Receipts {
+    count: usize,
+    units: u64,
+}
+
+impl Receipts {
+    #[expect(clippy::needless_pass_by_value, reason = "it is given back once")]
+    pub(crate) fn add(&mut self, receipt: Receipt) {
+        self.count += 1;
+        self.units += u64::from(receipt.units);
+    }
+
+    pub(crate) fn are_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
 /// Units or bytes that the peer may send, and those that it is to be given back.
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -64,6 +83,13 @@ impl Session {
     pub(crate) fn notice_ended(&mut self, receipt: Receipt) {
         self.notices -= 1;
         self.notice_refused(receipt);
+    }
+
+    /// The handlers of these one-way messages have ended.
+    #[expect(clippy::needless_pass_by_value, reason = "they are given back once")]
+    pub(crate) fn notices_ended(&mut self, receipts: Receipts) {
+        self.notices -= receipts.count;
+        self.notify_grant.give_back(receipts.units);
     }
 
     /// Charges a one-way message of theirs.

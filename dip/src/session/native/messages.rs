@@ -19,14 +19,13 @@ impl Session {
     /// What stands before the first piece of a long message, unless it does not go out after all.
     pub(super) fn begin_message(&mut self, body: &Outbound, ticket: Ticket) -> Option<Metadata> {
         let Some(unfit) = self.unfit(ticket) else {
-            let metadata = self.metadata(ticket, body.trace);
             if body.kind == Kind::Notify
                 && let Some(operation) = self.operations.of(ticket)
             {
                 // Nothing can take back what is begun.
                 operation.deadline = None;
             }
-            return Some(metadata);
+            return Some(self.metadata(ticket, body.trace));
         };
         match unfit {
             Unfit::Late => {

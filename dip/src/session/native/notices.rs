@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::credit::units;
 use super::operations::{Claim, Kind as What, Message, Operation};
 use super::{LONG_OUTPUT, Outcome, Outgoing, SHORT_BODY, Session, Ticket};
-use crate::wire::native::{Header, Kind, Metadata};
+use crate::wire::native::{Header, Kind, Metadata, Trace};
 
 impl Session {
     /// Sends a one-way message. It is sent when its last byte is in the output.
@@ -14,7 +14,7 @@ impl Session {
         if let Some(outcome) = self.refusal(&out, 0) {
             return self.already(outcome);
         }
-        if self.notify_now(&out) {
+        if self.notify_now(out.mtype, &out.body, out.trace) {
             return self.already(Outcome::Sent);
         }
         let units = units(out.body.len() as u64, self.theirs.notify_window);
@@ -25,10 +25,11 @@ impl Session {
         ticket
     }
 
-    /// Sends a short one-way message if nothing stands against it; otherwise nothing has happened.
-    pub(crate) fn notify_at_once(&mut self, out: &Outgoing<'_>, now: Instant) -> bool {
-        self.at(now);
-        self.refusal(out, 0).is_none() && self.notify_now(out)
+    /// Sends a short one-way message that has time left, if nothing stands against it; otherwise
+    /// nothing has happened.
+    pub(crate) fn notify_at_once(&mut self, mtype: u32, body: &[u8], trace: Option<Trace>) -> bool {
+        let open = !self.lost && !self.goodbye && self.takes(body.len() as u64);
+        open && self.notify_now(mtype, body, trace)
     }
 
     /// Sends a one-way message if that takes no waiting.
@@ -40,7 +41,7 @@ impl Session {
         let len = out.body.len() as u64;
         let units = units(len, self.theirs.notify_window);
         let room = self.may_notify(units) && self.bodies.has_room(len);
-        if room && !self.notify_now(&out) {
+        if room && !self.notify_now(out.mtype, &out.body, out.trace) {
             let ticket = self.enter(What::Notify { units }, &out, None, 0);
             if let Some(operation) = self.operations.of(ticket) {
                 operation.claim = Claim::Given;
@@ -70,12 +71,7 @@ impl Session {
             if body.len() > SHORT_BODY {
                 self.put_body(ticket, Kind::Notify, 0, Message { mtype, body, trace });
             } else {
-                let metadata = self.metadata(ticket, trace);
-                self.write_message(
-                    Header { mtype, ..Header::new(Kind::Notify, 0) },
-                    &metadata,
-                    &body,
-                );
+                self.write_notice(mtype, &body, trace);
                 self.written(ticket);
                 self.sent_notice(ticket);
                 self.settle(ticket, Outcome::Sent);
@@ -90,19 +86,26 @@ impl Session {
     }
 
     /// A short one-way message that need not wait goes out.
-    fn notify_now(&mut self, out: &Outgoing<'_>) -> bool {
-        let units = units(out.body.len() as u64, self.theirs.notify_window);
-        let now = out.body.len() <= SHORT_BODY && self.may_notify(units);
+    fn notify_now(&mut self, mtype: u32, body: &[u8], trace: Option<Trace>) -> bool {
+        let units = units(body.len() as u64, self.theirs.notify_window);
+        let now = body.len() <= SHORT_BODY && self.may_notify(units);
         if now {
             self.notify_credit -= u64::from(units);
-            let deadline = out.deadline.map(|deadline| self.left(deadline));
-            let metadata = Metadata { deadline, trace: out.trace, ..Metadata::default() };
-            let header = Header { mtype: out.mtype, ..Header::new(Kind::Notify, 0) };
-            self.write_message(header, &metadata, &out.body);
+            self.write_notice(mtype, body, trace);
             let number = self.take_number();
             self.flushes.sent_notice(number);
         }
         now
+    }
+
+    /// Its deadline was for the credit that it has now: it does not travel.
+    fn write_notice(&mut self, mtype: u32, body: &[u8], trace: Option<Trace>) {
+        let header = Header { mtype, ..Header::new(Kind::Notify, 0) };
+        match trace {
+            None => self.output.plain(header, body),
+            trace => self.output.frame(header, &Metadata { trace, ..Metadata::default() }, body),
+        }
+        self.flushes.wrote_message();
     }
 
     /// The last byte of a one-way message is in the output.

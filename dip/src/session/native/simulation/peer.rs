@@ -296,6 +296,11 @@ impl Peer {
             }
             return;
         }
+        let in_time = deadline.is_none_or(|deadline| now < deadline);
+        if in_time && random.one_in(3) && self.session.notify_at_once(mtype, &body, None) {
+            self.enter(Kind::Notify, deadline, None);
+            return;
+        }
         let ticket = self.session.notify(out, now);
         self.enter(Kind::Notify, deadline, Some(ticket));
         self.take_if_there(ticket, now);
