@@ -368,7 +368,9 @@ impl Session {
     }
 
     fn at(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        if self.now < now {
+            self.now = now;
+        }
     }
 
     /// A deadline is to be looked after.
