@@ -290,6 +290,7 @@ impl Session {
     }
 
     /// What is to be told, unless the driver has seen to it meanwhile.
+    #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         loop {
             let event = self.events.pop_front()?;
