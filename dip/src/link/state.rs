@@ -92,6 +92,7 @@ impl State {
     }
 
     /// What happened: who waited for it is put into `wake`, to be woken without the lock.
+    #[inline]
     pub(crate) fn poll_event(&mut self, wake: &mut Vec<Waker>) -> Option<Event> {
         loop {
             match self.session.poll_event()? {

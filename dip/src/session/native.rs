@@ -293,6 +293,7 @@ impl Session {
     }
 
     /// What is to be told, unless the driver has seen to it meanwhile.
+    #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
         loop {
             let event = self.events.pop_front()?;
@@ -371,7 +372,9 @@ impl Session {
     }
 
     fn at(&mut self, now: Instant) {
-        self.now = self.now.max(now);
+        if self.now < now {
+            self.now = now;
+        }
     }
 
     /// A deadline is to be looked after.

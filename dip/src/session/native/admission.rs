@@ -59,7 +59,7 @@ impl Session {
     pub(super) fn begin_request(
         &mut self,
         first: First<'_>,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Verdict, Violation> {
         let Header { call: id, more, .. } = first.header;
         if self.ours.passive {
@@ -109,7 +109,7 @@ impl Session {
         &mut self,
         first: &First<'_>,
         notify: bool,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<u64, Refusal> {
         let refuse = |code, text| Err(Refusal { code, text });
         let Metadata { unsupported, message_id, .. } = first.metadata;

@@ -151,7 +151,7 @@ impl Input {
     pub(crate) fn next(
         &mut self,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
         now: Instant,
     ) -> Result<bool, Violation> {
         session.at(now);
@@ -190,7 +190,7 @@ impl Input {
     }
 
     /// The connection is over: gives back what was reserved for bodies that will never be complete.
-    pub(crate) fn end(&mut self, admission: &mut dyn Admission) {
+    pub(crate) fn end(&mut self, admission: &mut impl Admission) {
         for assembly in std::mem::take(&mut self.assemblies).into_values() {
             admission.release(assembly.reserved);
         }
@@ -200,7 +200,7 @@ impl Input {
     fn step(
         &mut self,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
         match self.front {
             Front::Frame => self.frame(session, admission),

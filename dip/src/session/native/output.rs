@@ -201,6 +201,16 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_frame_is_one_without_metadata() {
+        let [mut plain, mut frame] = [Output::default(), Output::default()];
+        let header = Header { mtype: 7, ..Header::new(Kind::Notify, 0) };
+        plain.plain(header, b"body");
+        frame.frame(header, &Metadata::default(), b"body");
+        assert_eq!((&plain.small, plain.len()), (&frame.small, frame.len()));
+        assert_eq!(plain.appended, frame.appended);
+    }
+
+    #[test]
     fn a_terminal_frame_is_with_the_caller_once_its_last_byte_is_written() {
         let mut output = Output::default();
         for id in [1, 3] {

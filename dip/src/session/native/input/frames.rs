@@ -17,7 +17,7 @@ impl Input {
     pub(super) fn frame(
         &mut self,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
         let unread = &self.read[self.at..];
         let Some(header) = unread.first_chunk::<HEADER>() else { return Ok(Step::Starved) };
@@ -83,7 +83,7 @@ impl Input {
         &mut self,
         first: First<'_>,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
         let Header { call: id, mtype, .. } = first.header;
         session.charge_body(first.len)?;
@@ -115,7 +115,7 @@ impl Input {
         &mut self,
         first: First<'_>,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
         let Header { call: id, mtype, more, .. } = first.header;
         if session.ours.passive {
@@ -232,7 +232,7 @@ impl Input {
         &mut self,
         header: Header,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
         let id = header.call;
         if matches!(header.kind, Some(Kind::Request | Kind::Notify)) && !header.more {
@@ -266,7 +266,7 @@ impl Input {
         &mut self,
         id: u32,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
         let Some(mut assembly) = self.assemblies.remove(&id) else { return Ok(Step::Again) };
         let reserved = assembly.reserved;
@@ -303,7 +303,7 @@ impl Input {
         &mut self,
         header: &Header,
         session: &mut Session,
-        admission: &mut dyn Admission,
+        admission: &mut impl Admission,
     ) -> Result<(), Violation> {
         let id = header.call;
         if header.body != 0 {

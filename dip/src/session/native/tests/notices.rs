@@ -178,7 +178,53 @@ fn one_whose_first_piece_is_out_is_sent_to_its_end() {
 }
 
 #[test]
-fn the_deadline_of_a_message_travels_with_it() {
+fn one_that_need_not_wait_is_sent_without_a_ticket_or_not_at_all() {
+    let mut pair = Pair::with(Terms::default(), window(2));
+    let mut at_once = |body: &[u8]| pair.client.session.notify_at_once(0x41, body, None);
+    assert!(!at_once(&long(20_000)), "long bodies wait for their window");
+    assert!(at_once(b"0") && at_once(b"1"));
+    assert!(!at_once(b"2"), "no credit");
+    assert!(pair.client.session.doubt().exists());
+    pair.settle();
+    for body in ["0", "1"] {
+        let (receipt, came) = pair.server.notice();
+        assert_eq!(came, body);
+        pair.server.session.notice_ended(receipt);
+    }
+    pair.settle();
+    assert!(pair.is_at_rest());
+    pair.server.session.goaway(0, "");
+    pair.settle();
+    assert!(!pair.client.session.notify_at_once(0x41, b"", None), "the peer takes nothing");
+}
+
+#[test]
+fn messages_that_are_over_are_given_back_together() {
+    let mut server = End::alone(window(2));
+    server.get(&Frame::notify(b"")).unwrap().get(&Frame::notify(b"")).unwrap();
+    let mut over = Receipts::default();
+    assert!(over.are_none());
+    for _ in 0..2 {
+        over.add(server.notice().0);
+    }
+    assert!(!over.are_none() && !server.session.is_idle());
+    server.session.notices_ended(over);
+    let credit = Credit { kind: CreditKind::Notify, amount: 2 }.encode();
+    assert_eq!(server.written(), Frame::new(Kind::Credit, 0, &credit).encode());
+    assert!(server.is_at_rest());
+}
+
+#[test]
+fn the_deadline_of_a_message_is_for_its_credit_and_does_not_travel() {
+    let mut pair = Pair::new();
+    let deadline = Some(pair.client.now + Duration::from_millis(100));
+    let out = Outgoing { deadline, ..message(b"") };
+    pair.client.session.notify(out, pair.client.now);
+    assert_eq!(pair.client.frames(), [Frame::notify(b"")]);
+}
+
+#[test]
+fn a_deadline_that_a_peer_sends_with_a_message_is_read() {
     let mut server = End::alone(Terms::default());
     server.get(&Frame::notify(b"").deadline(70)).unwrap();
     let Some(Got::Notice { deadline, .. }) = server.got.pop_front() else { panic!("a notice") };
