@@ -24,6 +24,13 @@ impl<'de> Rest<'de> {
         self.0 = rest.iter();
         Some(front)
     }
+
+    #[inline]
+    fn take_array<const N: usize>(&mut self) -> Option<&'de [u8; N]> {
+        let (front, rest) = self.0.as_slice().split_first_chunk()?;
+        self.0 = rest.iter();
+        Some(front)
+    }
 }
 
 impl<'de> BorrowReader<'de> for Rest<'de> {
@@ -92,19 +99,20 @@ impl<'de> Input<'de> {
     pub(super) fn unsigned(&mut self, widest: u8) -> Result<u64, Fault> {
         match self.decoder.reader().0.next() {
             Some(&n) if n < TWO_BYTES => Ok(n.into()),
-            Some(&tag) => self.wide(tag, widest),
+            Some(&tag) => self.wide(tag, widest).ok_or_else(|| no_integer(tag, widest)),
             None => Err(cut()),
         }
     }
 
     #[inline]
-    fn wide(&mut self, tag: u8, widest: u8) -> Result<u64, Fault> {
-        match tag {
-            _ if tag > widest => Err(refused("an integer is too large for its type")),
-            TWO_BYTES => Ok(u16::from_le_bytes(*self.fixed_width()?).into()),
-            FOUR_BYTES => Ok(u32::from_le_bytes(*self.fixed_width()?).into()),
-            _ => Ok(u64::from_le_bytes(*self.fixed_width()?)),
-        }
+    fn wide(&mut self, tag: u8, widest: u8) -> Option<u64> {
+        let rest = self.decoder.reader();
+        Some(match tag {
+            _ if tag > widest => return None,
+            TWO_BYTES => u16::from_le_bytes(*rest.take_array()?).into(),
+            FOUR_BYTES => u32::from_le_bytes(*rest.take_array()?).into(),
+            _ => u64::from_le_bytes(*rest.take_array()?),
+        })
     }
 
     /// The zigzag of numbers of either sign undone.
@@ -116,10 +124,7 @@ impl<'de> Input<'de> {
 
     #[inline]
     pub(super) fn fixed_width<const N: usize>(&mut self) -> Result<&'de [u8; N], Fault> {
-        let rest = self.decoder.reader();
-        let (bytes, behind) = rest.0.as_slice().split_first_chunk().ok_or_else(cut)?;
-        rest.0 = behind.iter();
-        Ok(bytes)
+        self.decoder.reader().take_array().ok_or_else(cut)
     }
 
     #[inline]
@@ -183,6 +188,12 @@ fn malformed(error: &Malformed) -> Fault {
         Malformed::InvalidCharEncoding(_) => refused("a character is no Unicode scalar value"),
         _ => refused("the body is no bincode"),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_integer(tag: u8, widest: u8) -> Fault {
+    if tag > widest { refused("an integer is too large for its type") } else { cut() }
 }
 
 #[cold]
