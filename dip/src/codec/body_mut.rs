@@ -70,7 +70,7 @@ impl<'a> BodyMut<'a> {
     /// Appends bytes.
     #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
-        if self.out.len() + bytes.len() <= self.end {
+        if self.has_room(bytes.len()) {
             self.out.extend_from_slice(bytes);
         } else {
             self.extend_or_count(bytes);
@@ -81,20 +81,29 @@ impl<'a> BodyMut<'a> {
     #[inline]
     #[cfg(feature = "bincode")]
     pub(crate) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if self.out.len() + N <= self.end {
+        if self.has_room(N) {
             self.out.extend_from_slice(&bytes);
         } else {
             self.put_or_count(bytes);
         }
     }
 
+    /// Whether so many bytes can be appended with neither the limit nor memory in the way.
+    #[inline]
+    fn has_room(&self, n: usize) -> bool {
+        let len = self.out.len();
+        len + n <= self.end && n <= self.out.capacity() - len
+    }
+
     #[cold]
+    #[inline(never)]
     #[cfg(feature = "bincode")]
     fn put_or_count<const N: usize>(&mut self, bytes: [u8; N]) {
         self.extend_or_count(&bytes);
     }
 
     #[cold]
+    #[inline(never)]
     fn extend_or_count(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.copy_shared();

@@ -3,6 +3,8 @@
 //! Most of it is read here, not by bincode: its errors are wide, and integers near the end of a body
 //! take it a longer way.
 
+use std::slice;
+
 use bincode::config::{Configuration, standard};
 use bincode::de::read::{BorrowReader, Reader};
 use bincode::de::{Decode, Decoder, DecoderImpl};
@@ -12,18 +14,29 @@ use super::numbers::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
 use crate::codec::{DecodeError, DecodeLimits, utf8};
 use crate::value::Fault;
 
-/// The bytes not read yet.
-struct Rest<'de>(&'de [u8]);
+/// The bytes not read yet: of an iterator only the front moves.
+struct Rest<'de>(slice::Iter<'de, u8>);
+
+impl<'de> Rest<'de> {
+    #[inline]
+    fn take(&mut self, len: usize) -> Option<&'de [u8]> {
+        let (front, rest) = self.0.as_slice().split_at_checked(len)?;
+        self.0 = rest.iter();
+        Some(front)
+    }
+
+    #[inline]
+    fn take_array<const N: usize>(&mut self) -> Option<&'de [u8; N]> {
+        let (front, rest) = self.0.as_slice().split_first_chunk()?;
+        self.0 = rest.iter();
+        Some(front)
+    }
+}
 
 impl<'de> BorrowReader<'de> for Rest<'de> {
     #[inline]
     fn take_bytes(&mut self, len: usize) -> Result<&'de [u8], Malformed> {
-        let (front, rest) = self
-            .0
-            .split_at_checked(len)
-            .ok_or_else(|| Malformed::UnexpectedEnd { additional: len - self.0.len() })?;
-        self.0 = rest;
-        Ok(front)
+        self.take(len).ok_or_else(|| Malformed::UnexpectedEnd { additional: len - self.0.len() })
     }
 }
 
@@ -36,12 +49,12 @@ impl Reader for Rest<'_> {
 
     #[inline]
     fn peek_read(&mut self, n: usize) -> Option<&[u8]> {
-        self.0.get(..n)
+        self.0.as_slice().get(..n)
     }
 
     #[inline]
     fn consume(&mut self, n: usize) {
-        self.0 = self.0.get(n..).unwrap_or_default();
+        self.0 = self.0.as_slice().get(n..).unwrap_or_default().iter();
     }
 }
 
@@ -58,7 +71,7 @@ impl<'de> Input<'de> {
     #[inline]
     pub(super) fn new(bytes: &'de [u8], limits: &DecodeLimits) -> Self {
         Self {
-            decoder: DecoderImpl::new(Rest(bytes), standard(), ()),
+            decoder: DecoderImpl::new(Rest(bytes.iter()), standard(), ()),
             max_depth: limits.depth,
             limit: limits.decoded_size,
             left: limits.decoded_size,
@@ -73,7 +86,7 @@ impl<'de> Input<'de> {
 
     #[inline]
     pub(super) fn rest(&mut self) -> &'de [u8] {
-        self.decoder.reader().0
+        self.decoder.reader().0.as_slice()
     }
 
     /// What few messages hold, by bincode itself.
@@ -84,25 +97,22 @@ impl<'de> Input<'de> {
     /// An unsigned integer, no wider than the tag `widest` says.
     #[inline]
     pub(super) fn unsigned(&mut self, widest: u8) -> Result<u64, Fault> {
-        let rest = self.decoder.reader();
-        match *rest.0 {
-            [n, ref behind @ ..] if n < TWO_BYTES => {
-                rest.0 = behind;
-                Ok(n.into())
-            }
-            _ => self.wide(widest),
+        match self.decoder.reader().0.next() {
+            Some(&n) if n < TWO_BYTES => Ok(n.into()),
+            Some(&tag) => self.wide(tag, widest).ok_or_else(|| no_integer(tag, widest)),
+            None => Err(cut()),
         }
     }
 
     #[inline]
-    fn wide(&mut self, widest: u8) -> Result<u64, Fault> {
-        let [tag] = *self.fixed_width()?;
-        match tag {
-            _ if tag > widest => Err(refused("an integer is too large for its type")),
-            TWO_BYTES => Ok(u16::from_le_bytes(*self.fixed_width()?).into()),
-            FOUR_BYTES => Ok(u32::from_le_bytes(*self.fixed_width()?).into()),
-            _ => Ok(u64::from_le_bytes(*self.fixed_width()?)),
-        }
+    fn wide(&mut self, tag: u8, widest: u8) -> Option<u64> {
+        let rest = self.decoder.reader();
+        Some(match tag {
+            _ if tag > widest => return None,
+            TWO_BYTES => u16::from_le_bytes(*rest.take_array()?).into(),
+            FOUR_BYTES => u32::from_le_bytes(*rest.take_array()?).into(),
+            _ => u64::from_le_bytes(*rest.take_array()?),
+        })
     }
 
     /// The zigzag of numbers of either sign undone.
@@ -114,10 +124,7 @@ impl<'de> Input<'de> {
 
     #[inline]
     pub(super) fn fixed_width<const N: usize>(&mut self) -> Result<&'de [u8; N], Fault> {
-        let rest = self.decoder.reader();
-        let (bytes, behind) = rest.0.split_first_chunk().ok_or_else(cut)?;
-        rest.0 = behind;
-        Ok(bytes)
+        self.decoder.reader().take_array().ok_or_else(cut)
     }
 
     #[inline]
@@ -129,9 +136,7 @@ impl<'de> Input<'de> {
     #[inline]
     pub(super) fn bytes(&mut self) -> Result<&'de [u8], Fault> {
         let len = self.length()?;
-        let rest = self.decoder.reader();
-        let (bytes, behind) = rest.0.split_at_checked(len).ok_or_else(cut)?;
-        rest.0 = behind;
+        let bytes = self.decoder.reader().take(len).ok_or_else(cut)?;
         self.charge(len)?;
         Ok(bytes)
     }
@@ -139,6 +144,11 @@ impl<'de> Input<'de> {
     #[inline]
     pub(super) fn text(&mut self) -> Result<&'de str, Fault> {
         utf8::text(self.bytes()?).map_err(|error| Fault::of(&error))
+    }
+
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<String, Fault> {
+        utf8::owned(self.bytes()?).map_err(|error| Fault::of(&error))
     }
 
     /// How many elements follow. One byte is charged for each at once, so that no claim outlasts the
@@ -178,6 +188,12 @@ fn malformed(error: &Malformed) -> Fault {
         Malformed::InvalidCharEncoding(_) => refused("a character is no Unicode scalar value"),
         _ => refused("the body is no bincode"),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn no_integer(tag: u8, widest: u8) -> Fault {
+    if tag > widest { refused("an integer is too large for its type") } else { cut() }
 }
 
 #[cold]

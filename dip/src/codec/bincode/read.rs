@@ -135,7 +135,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
 
     #[inline]
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_string(self.input.text()?.to_owned())
+        visitor.visit_string(self.input.string()?)
     }
 
     #[inline]
@@ -254,15 +254,21 @@ impl<'de> SeqAccess<'de> for Parts<'_, 'de> {
         let at = self.at;
         self.at += 1;
         let part = seed.deserialize(self.place.at(size_of::<S::Value>()));
-        part.map(Some).map_err(|fault| match self.names.get(at) {
-            Some(name) => fault.in_field(name),
-            None => fault.in_item(at),
-        })
+        part.map(Some).map_err(|fault| in_part(fault, self.names, at))
     }
 
     #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.len - self.at)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn in_part(fault: Fault, names: &'static [&'static str], at: usize) -> Fault {
+    match names.get(at) {
+        Some(name) => fault.in_field(name),
+        None => fault.in_item(at),
     }
 }
 
