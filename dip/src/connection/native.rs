@@ -199,6 +199,15 @@ impl Connection {
         let mut state = link.lock();
         state.begin_turn();
         let event = state.poll_event(&mut self.woken);
+        // Credit leaves with what they send who were just given what it is for, and need not wake the
+        // peer on its own.
+        let only_credit = self.output.is_empty() && state.session.has_only_credit();
+        if only_credit && !self.deferred && state.expects_more() {
+            self.deferred = true;
+            drop(state);
+            self.follow(event);
+            return if more { Next::Again } else { Next::Defer };
+        }
         state.take_output(&mut self.output);
         let verdict = self.verdict(&mut state);
         let happened = more || event.is_some() || !self.woken.is_empty();

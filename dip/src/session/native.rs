@@ -319,6 +319,11 @@ impl Session {
         &mut self.output
     }
 
+    /// Whether there is credit to write, and nothing else.
+    pub(crate) fn has_only_credit(&self) -> bool {
+        self.output.is_empty() && self.bodies.is_empty() && self.owes_credit()
+    }
+
     /// Whether everything that was let out is written.
     pub(crate) fn is_written(&mut self) -> bool {
         self.output().is_empty() && self.bodies.is_empty()

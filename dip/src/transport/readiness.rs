@@ -7,7 +7,6 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -35,8 +34,6 @@ pub(super) struct Registered {
     /// How many writes in a row must be taken whole until room is not watched for any more; 0 when it
     /// is not.
     wary: u8,
-    /// Whether the last read left bytes behind.
-    flows: bool,
 }
 
 /// A descriptor that the driver watches.
@@ -44,13 +41,6 @@ pub(super) type Watch = AsyncFd<Arc<OwnedFd>>;
 
 /// A peer that was slow may be slow again, and to look away and back costs four system calls.
 const WARY: u8 = 16;
-
-/// What is read through the stack where there may be uninitialized memory: so few bytes are copied
-/// faster than a whole buffer is filled with zeros.
-const SCRATCH: usize = 16 << 10;
-
-/// What is read at once in place of that when there is more.
-const LARGE: usize = 128 << 10;
 
 impl Registered {
     /// `socket` must not block.
@@ -63,7 +53,7 @@ impl Registered {
         let socket = Arc::new(socket);
         let watch = Some(watch(&socket, Interest::READABLE)?);
         let runtime = Handle::current();
-        Ok(Self { socket, watch, runtime, reader: None, wary: 0, flows: false })
+        Ok(Self { socket, watch, runtime, reader: None, wary: 0 })
     }
 
     pub(super) fn poll_read(
@@ -71,20 +61,14 @@ impl Registered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.flows && buf.remaining() > SCRATCH {
-            let room = buf.initialize_unfilled_to(buf.remaining().min(LARGE));
-            let asked = room.len();
-            let read = self
-                .poll_recv(cx, asked, |socket| Ok(recv(socket, &mut *room, RecvFlags::empty())?.0));
-            buf.advance(ready!(read)?);
-            return Poll::Ready(Ok(()));
-        }
-        let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
-        let asked = buf.remaining().min(SCRATCH);
-        let read = self.poll_recv(cx, asked, |socket| {
-            let ((read, _), _) = recv(socket, &mut scratch[..asked], RecvFlags::empty())?;
-            buf.put_slice(read);
-            Ok(read.len())
+        let read = self.poll_recv(cx, buf.remaining(), |socket| {
+            // SAFETY: `recv` puts nothing but bytes there, and what was initialized stays so.
+            let room = unsafe { buf.unfilled_mut() };
+            let read = recv(socket, room, RecvFlags::empty())?.0.0.len();
+            // SAFETY: so many bytes at the front are those that have come.
+            unsafe { buf.assume_init(read) };
+            buf.advance(read);
+            Ok(read)
         });
         read.map_ok(drop)
     }
@@ -121,7 +105,6 @@ impl Registered {
                 Err(Errno::AGAIN) => ready.clear_ready(),
                 read => {
                     let read = read?;
-                    self.flows = read == asked;
                     // There was no more. What has come since makes a new edge; the end does so, too,
                     // or has come together with the bytes, and is not cleared.
                     if 0 < read && read < asked {

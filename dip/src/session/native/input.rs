@@ -209,6 +209,7 @@ impl Input {
                     self.front = Front::Frame;
                     return Ok(Step::Again);
                 };
+                assembly.take_behind(until, &mut self.read);
                 self.held += assembly.fill(&self.read[self.at..], until, &mut self.at);
                 if assembly.len() < until {
                     return Ok(Step::Starved);

@@ -16,6 +16,10 @@ const STEP: usize = 256 << 10;
 /// peer that has sent less of it has no more than this made of it.
 const GROWTH: usize = 4;
 
+/// What is read behind a frame together with its last bytes, in bytes: the head of the next one. When
+/// fewer come, there are no more for now.
+const BEHIND: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct Assembly {
     pub(super) purpose: Purpose,
@@ -109,18 +113,26 @@ impl Assembly {
     /// it has grown.
     pub(super) fn grow(&mut self, until: usize) -> usize {
         let before = self.body.capacity();
-        if self.body.len() == before {
+        if before - self.body.len() <= BEHIND {
             let total = usize::try_from(self.total).unwrap_or(usize::MAX).max(until);
             let step = (self.body.len() * (GROWTH - 1)).max(STEP);
-            self.body.reserve_exact(step.min(total - self.body.len()));
+            self.body.reserve_exact(step.min(total - self.body.len() + BEHIND));
         }
         self.body.capacity() - before
     }
 
-    /// Where bytes up to `until` go, as many as there is room for.
+    /// Where bytes up to `until` go and a few [behind](Self::take_behind), as many as there is room for.
     pub(super) fn buffer(&mut self, until: usize) -> Limit<&mut Vec<u8>> {
-        let room = self.body.capacity().min(until) - self.body.len();
+        let room = self.body.capacity().min(until.saturating_add(BEHIND)) - self.body.len();
         (&mut self.body).limit(room)
+    }
+
+    /// Takes out what was read behind `until`.
+    pub(super) fn take_behind(&mut self, until: usize, into: &mut Vec<u8>) {
+        if until < self.body.len() {
+            into.extend_from_slice(&self.body[until..]);
+            self.body.truncate(until);
+        }
     }
 
     /// Takes bytes up to `until` from the read buffer. Says by how much it has grown.
