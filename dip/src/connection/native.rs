@@ -201,8 +201,8 @@ impl Connection {
         let event = state.poll_event(&mut self.woken);
         // Credit leaves with what they send who were just given what it is for, and need not wake the
         // peer on its own.
-        let only_credit = self.output.is_empty() && state.session.has_only_credit();
-        if only_credit && !self.deferred && state.expects_more() {
+        let waits = !self.deferred && state.expects_more() && self.output.is_empty();
+        if waits && state.session.has_only_credit() {
             self.deferred = true;
             drop(state);
             self.follow(event);

@@ -3,6 +3,8 @@
 //! tokio's own sockets are watched for both directions, edge by edge. Each time the peer takes bytes
 //! off such a socket, the kernel says that there is room again, which nobody has asked: a side that
 //! waits for an answer wakes up twice.
+//!
+//! Bytes are received where they are to be, without zeros being put there first.
 
 #![allow(unsafe_code)]
 
