@@ -20,17 +20,24 @@ use crate::service::Service;
 /// its turn in a lane: that ends with it, so that its reply can leave before the next in the lane runs.
 pub(crate) struct Running {
     code: Code,
-    /// Its turn in a lane, which a thread may hold beside it.
-    turn: Option<Arc<OwnedMutexGuard<()>>>,
-    /// One of the handlers that the server runs at once; not taken by one that never waits.
-    permit: Option<OwnedSemaphorePermit>,
-    count: Option<Count>,
     context: Context,
+    /// Most handlers take nothing.
+    taken: Option<Box<Taken>>,
     stoppable: bool,
     /// Somebody else counts it.
     counted: bool,
     /// It keeps others waiting, and is a task of its own from the start.
     apart: bool,
+}
+
+/// What a handler that waits takes from others.
+#[derive(Default)]
+struct Taken {
+    /// Its turn in a lane, which a thread may hold beside it.
+    turn: Option<Arc<OwnedMutexGuard<()>>>,
+    /// One of the handlers that the server runs at once; not taken by one that never waits.
+    permit: Option<OwnedSemaphorePermit>,
+    count: Option<Count>,
 }
 
 /// Where a handler starts.
@@ -76,9 +83,7 @@ impl Running {
             (work, turn) => Stage::Waiting(turn, work),
         };
         let (code, apart) = (Code { stage, handler }, starts == Starts::Apart);
-        let counted = false;
-        let (turn, permit, count) = (None, None, None);
-        Self { code, turn, permit, count, context, stoppable, counted, apart }
+        Self { code, context, taken: None, stoppable, counted: false, apart }
     }
 
     /// A handler that runs and is counted wherever `elsewhere` lets it.
@@ -88,9 +93,7 @@ impl Running {
         elsewhere: impl Future<Output = Outcome> + Send + 'static,
     ) -> Self {
         let code = Code { stage: Stage::Elsewhere(Box::pin(elsewhere)), handler };
-        let (turn, permit, count) = (None, None, None);
-        let (stoppable, counted, apart) = (true, true, false);
-        Self { code, turn, permit, count, context, stoppable, counted, apart }
+        Self { code, context, taken: None, stoppable: true, counted: true, apart: false }
     }
 
     pub(crate) fn handler(&self) -> &'static HandlerEntry {
@@ -119,16 +122,32 @@ impl Running {
     /// From now on it counts among those in hand.
     pub(super) fn count(&mut self, service: &Service) {
         if !std::mem::replace(&mut self.counted, true) {
-            self.count = Some(Count::new(service.routes().find(self.context.mtype().number())));
+            let count = Count::new(service.routes().find(self.context.mtype().number()));
+            self.taken().count = Some(count);
         }
     }
 
     /// It has to wait, and takes what that costs.
     pub(crate) fn wait(&mut self, service: &Service) {
         self.count(service);
-        if self.permit.is_none() && !matches!(self.code.stage, Stage::Elsewhere(_)) {
+        if matches!(self.code.stage, Stage::Elsewhere(_)) {
+            return;
+        }
+        let taken = self.taken();
+        if taken.permit.is_none() {
             // There was one when it was started; a few more than there are do not matter.
-            self.permit = service.running().try_acquire_owned().ok();
+            taken.permit = service.running().try_acquire_owned().ok();
+        }
+    }
+
+    fn taken(&mut self) -> &mut Taken {
+        self.taken.get_or_insert_default()
+    }
+
+    /// Its turn has come, if there is a lane.
+    fn take_turn(&mut self, guard: Option<OwnedMutexGuard<()>>) {
+        if let Some(guard) = guard {
+            self.taken().turn = Some(Arc::new(guard));
         }
     }
 
@@ -144,8 +163,11 @@ impl Running {
             return Poll::Pending;
         };
         self.code.stage = Stage::Over;
-        self.permit = None;
-        match (self.count.take(), &written) {
+        let count = self.taken.as_mut().and_then(|taken| {
+            taken.permit = None;
+            taken.count.take()
+        });
+        match (count, &written) {
             (Some(count), _) => count.end(written.is_ok()),
             (None, Ok(_)) => {}
             (None, Err(_)) => {
@@ -167,7 +189,7 @@ impl Running {
             match &mut self.code.stage {
                 Stage::Waiting(turn, _) => {
                     let guard = ready!(turn.poll(cx));
-                    self.turn = self.turn.take().or(guard.map(Arc::new));
+                    self.take_turn(guard);
                     if let Some(refused) = self.begin(service) {
                         return Poll::Ready(refused);
                     }
@@ -198,7 +220,8 @@ impl Running {
                 self.wait(service);
                 let (context, name) = (self.context.clone(), self.code.handler.name);
                 let begin = move || context.progress().begin();
-                let hold = Box::new((self.turn.clone(), self.permit.take()));
+                let taken = self.taken();
+                let hold = Box::new((taken.turn.clone(), taken.permit.take()));
                 let thread = service.blocking().run(function, begin, hold, name);
                 Stage::Elsewhere(Box::pin(thread))
             }
@@ -211,21 +234,23 @@ impl Running {
         poll_fn(|cx| {
             let Stage::Waiting(turn, _) = &mut self.code.stage else { return Poll::Ready(()) };
             let guard = ready!(turn.poll(cx));
-            self.turn = guard.map(Arc::new);
+            self.take_turn(guard);
             Poll::Ready(())
         })
         .await;
     }
 
     pub(super) fn permit(&mut self, permit: OwnedSemaphorePermit) {
-        self.permit = Some(permit);
+        self.taken().permit = Some(permit);
     }
 
     /// Runs it to its end, and ends its turn.
     pub(crate) async fn finish(&mut self, service: &Service) -> Outcome {
         let mut out = Vec::new();
         let written = poll_fn(|cx| self.poll(service, cx, &mut out)).await;
-        self.turn = None;
+        if let Some(taken) = &mut self.taken {
+            taken.turn = None;
+        }
         written.map(|encoded| encoded.into_bytes(out))
     }
 

@@ -42,8 +42,17 @@ const QUICK: Duration = Duration::from_micros(1);
 const WAITING: usize = 64 << 10;
 
 impl Connection {
-    /// Handles what was read, up to a batch.
+    /// Handles what was read, up to a batch. Some handlers of it would use up the time that tokio gives
+    /// a task; what is ready for those behind them counts as ready all the same.
     pub(super) fn handle_input(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
+        let handled = poll_fn(|cx| Poll::Ready(self.handle_batch(cx)));
+        match pin!(unconstrained(handled)).poll(cx) {
+            Poll::Ready(handled) => handled,
+            Poll::Pending => Ok(Batch { any: false, more: true }),
+        }
+    }
+
+    fn handle_batch(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
         let now = Instant::now();
         let cap = limits::end(now, self.serving.service.limits().handler_cap);
         let mut batch = Batch { any: false, more: true };
@@ -177,8 +186,7 @@ impl Connection {
         });
     }
 
-    /// Polls a handler where it is; its reply is behind the others. Others of its task have used up the
-    /// time that tokio gives a task; what is ready counts as ready all the same.
+    /// Polls a handler where it is; its reply is behind the others.
     fn poll_first(&mut self, running: &mut Running, cx: &mut task::Context<'_>) -> Poll<Written> {
         let service = &*self.serving.service;
         if running.is_apart() {
@@ -186,8 +194,7 @@ impl Connection {
             return Poll::Pending;
         }
         let effort = (self.timed > 0).then(Effort::begin);
-        let first = poll_fn(|cx| running.poll(service, cx, &mut self.answers.replies));
-        let polled = pin!(unconstrained(first)).poll(cx);
+        let polled = running.poll(service, cx, &mut self.answers.replies);
         if let Some(effort) = effort
             && let Some(to) = service.routes().find(running.context().mtype().number())
         {

@@ -145,7 +145,8 @@ impl Session {
     fn write_pieces(&mut self) {
         loop {
             self.charge_bodies();
-            if self.output.len() >= self.bodies.piece {
+            // What is left of one piece after a write leaves with the next one.
+            if self.output.len() >= 2 * self.bodies.piece {
                 break;
             }
             let Some(body) = self.bodies.going.pop_front() else { break };

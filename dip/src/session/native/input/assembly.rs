@@ -115,7 +115,7 @@ impl Assembly {
         let before = self.body.capacity();
         if before - self.body.len() <= BEHIND {
             let total = usize::try_from(self.total).unwrap_or(usize::MAX).max(until);
-            let step = (self.body.len() * (GROWTH - 1)).max(STEP);
+            let step = (self.body.len() * (GROWTH - 1)).max(STEP + BEHIND);
             self.body.reserve_exact(step.min(total - self.body.len() + BEHIND));
         }
         self.body.capacity() - before
