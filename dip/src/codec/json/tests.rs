@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -78,7 +76,7 @@ fn depth_ends_where_it_does_in_python() {
 }
 
 #[test]
-fn bombs_end_quickly() {
+fn bombs_end_in_an_error() {
     let size = 4 << 20;
     for (bomb, class) in [
         ("[".repeat(1_000_000), "RecursionError"),
@@ -89,10 +87,7 @@ fn bombs_end_quickly() {
         (format!("\"{}", "a".repeat(size)), "JSONDecodeError"),
         ("1".repeat(size), "ValueError"),
     ] {
-        let start = Instant::now();
         let error = read(&bomb).unwrap_err();
-        // Generous: the machine may be busy and the build is a debug build.
-        assert!(start.elapsed() < Duration::from_secs(10), "{class}");
         assert_eq!(error.class(), class);
         assert!(error.text().len() < 200);
     }
