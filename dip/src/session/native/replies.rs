@@ -144,27 +144,26 @@ impl Session {
         for (key, phase) in all {
             match phase {
                 Phase::InHand { .. } => self.events.push_back(Event::Stop(key, Why::Lost)),
-                _ => drop(self.requests.remove(key)),
+                _ => _ = self.requests.remove(key),
             }
         }
     }
 
     /// The terminal frame of a call is in the output.
     pub(super) fn answered(&mut self, key: RequestKey) {
-        if let Some(request) = self.requests.remove(key) {
-            self.output.mark_terminal(request.depth);
+        if let Some(depth) = self.requests.remove(key) {
+            self.output.mark_terminal(depth);
         }
     }
 
     fn answer(&mut self, key: RequestKey, kind: Kind, body: Body<'_>) {
-        if !self.is_live(key) {
+        let Some(&Request { id, phase: Phase::InHand { .. }, .. }) = self.requests.of(key) else {
             return;
-        }
+        };
         if self.lost {
             self.requests.remove(key);
             return;
         }
-        let id = self.requests.id(key);
         if body.len() <= SHORT_BODY && self.output.len() < LONG_OUTPUT {
             self.output.plain(Header::new(kind, id), &body);
             return self.answered(key);

@@ -1,9 +1,10 @@
 //! The table of their calls: from the first frame to the terminal one.
 
+mod index;
+
 use std::time::Instant;
 
-use rustc_hash::FxHashMap;
-
+use self::index::Index;
 use super::Ticket;
 use crate::wire::hello::Terms;
 
@@ -46,7 +47,7 @@ pub(super) struct Requests {
     slots: Vec<Slot>,
     free: Vec<u32>,
     /// How many there are is bounded by permits, whatever ids a peer chooses.
-    by_id: FxHashMap<u32, RequestKey>,
+    by_id: Index,
     /// Those that need a permit, by depth.
     pub(super) live: Vec<usize>,
     pub(super) refused: usize,
@@ -64,7 +65,7 @@ impl Requests {
             ours,
             slots: Vec::new(),
             free: Vec::new(),
-            by_id: FxHashMap::default(),
+            by_id: Index::default(),
             // One more for those that are too deep.
             live: vec![0; usize::from(ours.deepest) + 2],
             refused: 0,
@@ -72,7 +73,7 @@ impl Requests {
     }
 
     pub(super) fn by_id(&self, id: u32) -> Option<RequestKey> {
-        self.by_id.get(&id).copied()
+        self.by_id.get(id)
     }
 
     pub(super) fn of(&self, key: RequestKey) -> Option<&Request> {
@@ -97,6 +98,7 @@ impl Requests {
         slot.request.as_mut().filter(|_| slot.generation == key.generation)
     }
 
+    #[inline]
     pub(super) fn insert(&mut self, request: Request) -> RequestKey {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -114,18 +116,20 @@ impl Requests {
         key
     }
 
-    pub(super) fn remove(&mut self, key: RequestKey) -> Option<Request> {
-        let slot = self.slots.get_mut(key.slot as usize)?;
-        let request = slot.request.take_if(|_| slot.generation == key.generation)?;
+    /// Forgets a call; says how deep it was.
+    pub(super) fn remove(&mut self, key: RequestKey) -> Option<u16> {
+        let &Request { id, depth, phase, .. } = self.of(key)?;
+        let slot = &mut self.slots[key.slot as usize];
+        slot.request = None;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(key.slot);
-        self.by_id.remove(&request.id);
-        if request.phase == Phase::Refused {
+        self.by_id.remove(id);
+        if phase == Phase::Refused {
             self.refused -= 1;
         } else {
-            self.live[usize::from(request.depth)] -= 1;
+            self.live[usize::from(depth)] -= 1;
         }
-        Some(request)
+        Some(depth)
     }
 
     /// A call that is answered before its last piece came. It needs no permit any more, once its
