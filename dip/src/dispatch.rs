@@ -6,6 +6,7 @@ mod turn;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,15 +15,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use self::running::Running;
 use self::running::Starts;
 use self::turn::Turn;
-use crate::codec::{Body, DecodeLimits};
+use crate::codec::{Body, DecodeLimits, Encoded};
 use crate::context::Context;
-use crate::guard::guarded;
+use crate::guard::{Guarded, guarded};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Outcome, Rejection};
+use crate::reply::{Code, Rejection, Work, Written};
 use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole.
@@ -39,9 +40,16 @@ pub(crate) struct Arrival<'a> {
     pub(crate) nested: bool,
 }
 
+/// Where a handler may run at once that need not wait for anything before: its reply goes behind
+/// others.
+pub(crate) struct Here<'a, 'b> {
+    pub(crate) cx: &'a mut task::Context<'b>,
+    pub(crate) replies: &'a mut Vec<u8>,
+}
+
 /// A message whose handler has been started, or that needs none.
 pub(crate) enum Dispatched {
-    Done(Outcome),
+    Done(Written),
     Running(Running),
 }
 
@@ -61,18 +69,22 @@ pub(crate) struct Sender<'a> {
 
 impl Sender<'_> {
     /// Decodes a message and starts its handler.
-    pub(crate) fn dispatch(&mut self, arrival: Arrival<'_>) -> Dispatched {
+    pub(crate) fn dispatch(
+        &mut self,
+        arrival: Arrival<'_>,
+        here: Option<Here<'_, '_>>,
+    ) -> Dispatched {
         let Arrival { mtype, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(mtype.number());
         match (to.and_then(|to| to.handler).or_else(fallback), to) {
-            (Some(handler), _) => self.start(handler, arrival),
+            (Some(handler), _) => self.start(handler, arrival, here),
             (None, Some(to)) => Dispatched::Done(self.unhandled(to, arrival.body)),
             (None, None) => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
         }
     }
 
     /// A known type that nobody handles.
-    fn unhandled(&self, to: &Destination, body: Body<'_>) -> Outcome {
+    fn unhandled(&self, to: &Destination, body: Body<'_>) -> Written {
         to.counters.count.fetch_add(1, Relaxed);
         let (mtype, name) = (to.protocol.mtype, (to.protocol.name)());
         let acknowledged =
@@ -88,23 +100,25 @@ impl Sender<'_> {
             tracing::warn!(%mtype, name, acknowledged, "a message that no handler takes (said once)");
         }
         to.counters.ended(answer.is_ok());
-        answer.map(|()| Bytes::new())
+        answer.map(|()| Encoded::Copied)
     }
 
-    fn start(&mut self, handler: &'static HandlerEntry, arrival: Arrival<'_>) -> Dispatched {
+    fn start(
+        &mut self,
+        handler: &'static HandlerEntry,
+        arrival: Arrival<'_>,
+        here: Option<Here<'_, '_>>,
+    ) -> Dispatched {
         let to = arrival.to;
         if let Some(to) = to {
             to.counters.count.fetch_add(1, Relaxed);
         }
-        self.begin(handler, arrival).map_or_else(
-            |why| {
-                if let Some(to) = to {
-                    to.counters.ended(false);
-                }
-                Dispatched::Done(Err(why))
-            },
-            Dispatched::Running,
-        )
+        let begun = self.begin(handler, arrival, here);
+        let dispatched = begun.unwrap_or_else(|why| Dispatched::Done(Err(why)));
+        if let (Dispatched::Done(Err(_)), Some(to)) = (&dispatched, to) {
+            to.counters.ended(false);
+        }
+        dispatched
     }
 
     /// What refuses a message for want of room does so before any code of its type runs.
@@ -112,7 +126,8 @@ impl Sender<'_> {
         &mut self,
         handler: &'static HandlerEntry,
         arrival: Arrival<'_>,
-    ) -> Result<Running, Rejection> {
+        here: Option<Here<'_, '_>>,
+    ) -> Result<Dispatched, Rejection> {
         let Arrival { mtype, to, body, deadline, scope, nested } = arrival;
         if handler.order.is_some_and(self.would_deadlock) {
             let why = "a handler it serves holds the lane that its own handler has to wait for";
@@ -132,24 +147,40 @@ impl Sender<'_> {
         let context = Context::renewed(spare, mtype, self.peer, scope, deadline, states);
         let request = Request { body, limits: &limits, context: &context };
         let work = guarded(|| (handler.start)(request), handler.name).flatten()?.0;
+        let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
+        let work = match (here, work) {
+            (Some(here), Work::Future(handling))
+                if handler.order.is_none() && !received && !apart() =>
+            {
+                context.begin();
+                let mut guarded = Guarded::new(handling, handler.name);
+                return Ok(match guarded.poll(here.cx, here.replies) {
+                    Poll::Ready(written) => {
+                        *self.spare = Some(context);
+                        Dispatched::Done(written)
+                    }
+                    Poll::Pending => Dispatched::Running(Running::begun(handler, context, guarded)),
+                });
+            }
+            (_, work) => work,
+        };
         let turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),
             Order::Server => self.service.lanes().of_server(),
         }));
-        let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
         let starts = match received {
             true => Starts::Later,
             false if apart() => Starts::Apart,
             false => Starts::Here,
         };
         let mut running = Running::new(handler, context, work, turn, starts);
-        let Some(memory) = memory else { return Ok(running) };
+        let Some(memory) = memory else { return Ok(Dispatched::Running(running)) };
         running.count(self.service);
         let context = running.context().clone();
         let (service, queue) = (self.service.clone(), self.queue.clone());
         let cap = service.limits().handler_cap;
-        Ok(Running::elsewhere(handler, context, async move {
+        Ok(Dispatched::Running(Running::elsewhere(handler, context, async move {
             // Neither semaphore is ever closed.
             let Ok(place) = queue.acquire_owned().await else { return Ok(Bytes::new()) };
             let work = {
@@ -164,7 +195,7 @@ impl Sender<'_> {
             };
             service.spawn(work);
             Ok(Bytes::new())
-        }))
+        })))
     }
 
     fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Rejection> {

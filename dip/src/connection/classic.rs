@@ -19,14 +19,14 @@ use tokio::sync::Semaphore;
 use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
-use crate::codec::{Body, DecodeLimits};
+use crate::codec::{Body, DecodeLimits, Encoded};
 use crate::context::Context;
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::limits;
 use crate::mtype::Mtype;
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
-use crate::reply::{Code, Outcome, Rejection};
+use crate::reply::{Code, Rejection};
 use crate::service::{CloseReason, Lane, Memory, Service, Stage};
 use crate::session::classic::{Admission, Event, Session};
 use crate::wire::classic::SET_CONNECTION_ID;
@@ -74,10 +74,13 @@ struct InHand {
     answer: Answer,
 }
 
+/// What a message was answered: the classic wire has no replies but that.
+type Answered = Result<(), Rejection>;
+
 /// Where the answer to the message in hand comes from.
 enum Answer {
     /// It was there at once, and waits for the session to know whether it is late.
-    There(Outcome),
+    There(Answered),
     Running(Running),
 }
 
@@ -90,7 +93,7 @@ enum Input {
 
 /// What woke a connection.
 enum Turn {
-    Handled(Outcome),
+    Handled(Answered),
     Wrote,
     Read,
     Timer,
@@ -223,11 +226,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Event::Message(mtype, body) => (mtype, body.len(), self.dispatch(mtype, body)),
             };
             match dispatched {
-                Dispatched::Done(answer) if !self.session.is_in_doubt() => {
-                    self.reply(mtype, bytes, started, &answer);
+                Dispatched::Done(written) if !self.session.is_in_doubt() => {
+                    self.reply(mtype, bytes, started, &written.map(drop));
                 }
-                Dispatched::Done(answer) => {
-                    let answer = Answer::There(answer);
+                Dispatched::Done(written) => {
+                    let answer = Answer::There(written.map(drop));
                     self.in_hand = Some(InHand { mtype, bytes, started, answer });
                 }
                 Dispatched::Running(running) => {
@@ -248,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let answer = id.map_err(|error| Rejection::from_decode(&error)).map(|id| {
                 self.peer = Peer::new(self.connected.clone(), Some(id.0));
                 self.service.peers().rename(&self.peer);
-                Bytes::new()
+                Encoded::Copied
             });
             if let Some(to) = self.service.routes().byte(mtype) {
                 to.counters.count.fetch_add(1, Relaxed);
@@ -262,12 +265,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);
         let arrival = Arrival { mtype, to, body, deadline, scope: None, nested: false };
-        Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false }.dispatch(arrival)
+        let mut sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
+        sender.dispatch(arrival, None)
     }
 
-    fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Outcome) {
+    fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {
         let took = started.elapsed();
-        let written = self.session.reply(answer.as_ref().map(drop));
+        let written = self.session.reply(answer.as_ref().copied());
         self.memory.hold(self.session.buffered());
         let to = self.service.routes().byte(mtype);
         let name = to.map_or("", |to| (to.protocol.name)());
@@ -367,12 +371,12 @@ impl Answer {
         service: &Service,
         cx: &mut task::Context<'_>,
         unheard: &mut Vec<u8>,
-    ) -> Poll<Outcome> {
+    ) -> Poll<Answered> {
         match self {
-            Self::There(answer) => Poll::Ready(std::mem::replace(answer, Ok(Bytes::new()))),
+            Self::There(answer) => Poll::Ready(std::mem::replace(answer, Ok(()))),
             Self::Running(running) => {
                 unheard.clear();
-                running.poll(service, cx, unheard).map_ok(|_| Bytes::new())
+                running.poll(service, cx, unheard).map_ok(drop)
             }
         }
     }

@@ -26,7 +26,7 @@ pub(crate) struct Running {
     stoppable: bool,
     /// Somebody else counts it.
     counted: bool,
-    /// It keeps others waiting, and is a task of its own from the start.
+    /// It keeps others waiting, or was polled before: it goes on as a task of its own.
     apart: bool,
 }
 
@@ -86,6 +86,17 @@ impl Running {
         Self { code, context, taken: None, stoppable, counted: false, apart }
     }
 
+    /// A handler whose code has begun, and has to wait.
+    pub(super) fn begun(
+        handler: &'static HandlerEntry,
+        context: Context,
+        guarded: Guarded,
+    ) -> Self {
+        let code = Code { stage: Stage::Begun(guarded), handler };
+        let stoppable = handler.cancel;
+        Self { code, context, taken: None, stoppable, counted: false, apart: true }
+    }
+
     /// A handler that runs and is counted wherever `elsewhere` lets it.
     pub(super) fn elsewhere(
         handler: &'static HandlerEntry,
@@ -109,7 +120,7 @@ impl Running {
         self.context
     }
 
-    /// Whether it is to be a task of its own from the start.
+    /// Whether it goes on as a task of its own, whatever it does next.
     pub(crate) fn is_apart(&self) -> bool {
         self.apart
     }

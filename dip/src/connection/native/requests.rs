@@ -17,7 +17,7 @@ use super::effort::{Effort, SLOW};
 use super::tasks::{self, Stopped};
 use crate::codec::{Body, Encoded};
 use crate::context::{Context, GivenUp};
-use crate::dispatch::{Arrival, Dispatched, Running, Sender};
+use crate::dispatch::{Arrival, Dispatched, Here, Running, Sender};
 use crate::handler::Order;
 use crate::limits;
 use crate::link::{Link, Scope};
@@ -106,7 +106,9 @@ impl Connection {
 
     /// Handles a message, which has no more time than until `cap`.
     fn take_in_hand(&mut self, received: Received, cap: Instant, cx: &mut task::Context<'_>) {
-        let Self { serving, input, account, spare, .. } = self;
+        let Self { serving, input, account, spare, answers, timed, .. } = self;
+        let (from, replies) = (answers.replies.len(), &mut answers.replies);
+        let here = if *timed == 0 { Some(Here { cx: &mut *cx, replies }) } else { None };
         match received {
             Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
@@ -114,9 +116,12 @@ impl Connection {
                 let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
                 let body = input.body(body);
                 let arrival = serving.arrival(mtype, body, scope, deadline, depth > 0);
-                let dispatched = serving.dispatch(arrival, spare);
+                let dispatched = serving.dispatch(arrival, spare, here);
                 account.release(reserved);
-                self.run_call(key, dispatched, cx);
+                match dispatched {
+                    Dispatched::Done(written) => self.answer(key, from, written),
+                    Dispatched::Running(running) => self.run_call(key, running, cx),
+                }
             }
             // Its deadline was for the credit it needed.
             Received::Notice { head, body, reserved } => {
@@ -124,9 +129,12 @@ impl Connection {
                 let scope = Scope { request: None, deadline: None, trace };
                 let body = input.body(body);
                 let arrival = serving.arrival(mtype, body, scope, cap, false);
-                let dispatched = serving.dispatch(arrival, spare);
+                let dispatched = serving.dispatch(arrival, spare, here);
                 account.release(reserved);
-                self.run_notice(receipt, dispatched, cx);
+                match dispatched {
+                    Dispatched::Done(_) => self.answers.over.add(receipt),
+                    Dispatched::Running(running) => self.run_notice(receipt, running, cx),
+                }
             }
         }
         if self.answers.replies.len() > WAITING {
@@ -135,37 +143,33 @@ impl Connection {
     }
 
     /// Runs the handler of a call: to its end if it need not wait, or else as a task.
-    fn run_call(&mut self, key: RequestKey, dispatched: Dispatched, cx: &mut task::Context<'_>) {
-        let mut running = match dispatched {
-            Dispatched::Done(Ok(body)) => return self.answers.push(Answer::Own(key, body)),
-            Dispatched::Done(Err(why)) => return self.serving.link.refuse(key, &why),
-            Dispatched::Running(running) => running,
-        };
+    fn run_call(&mut self, key: RequestKey, mut running: Running, cx: &mut task::Context<'_>) {
         if let Some(order) = running.handler().order {
             self.serving.link.lock().session.hold_lane(key, number(order));
         }
         let from = self.answers.replies.len();
-        match self.poll_first(&mut running, cx) {
-            Poll::Ready(Ok(Encoded::Copied)) => {
-                let reply = from..self.answers.replies.len();
-                self.answers.push(Answer::Here(key, reply));
-            }
-            Poll::Ready(Ok(Encoded::Shared(body))) => self.answers.push(Answer::Own(key, body)),
-            Poll::Ready(Err(why)) => self.serving.link.refuse(key, &why),
-            Poll::Pending => {
-                let Serving { link, service, .. } = &self.serving;
-                return self.tasks.start(key, running, link, service);
-            }
-        }
+        let Poll::Ready(written) = self.poll_first(&mut running, cx) else {
+            let Serving { link, service, .. } = &self.serving;
+            return self.tasks.start(key, running, link, service);
+        };
+        self.answer(key, from, written);
         self.spare = Some(running.into_context());
     }
 
+    /// A call was handled where it was read: its reply is behind others, from there on.
+    fn answer(&mut self, key: RequestKey, from: usize, written: Written) {
+        match written {
+            Ok(Encoded::Copied) => {
+                let reply = from..self.answers.replies.len();
+                self.answers.push(Answer::Here(key, reply));
+            }
+            Ok(Encoded::Shared(body)) => self.answers.push(Answer::Own(key, body)),
+            Err(why) => self.serving.link.refuse(key, &why),
+        }
+    }
+
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
-    fn run_notice(&mut self, receipt: Receipt, dispatched: Dispatched, cx: &mut task::Context<'_>) {
-        let mut running = match dispatched {
-            Dispatched::Done(_) => return self.answers.over.add(receipt),
-            Dispatched::Running(running) => running,
-        };
+    fn run_notice(&mut self, receipt: Receipt, mut running: Running, cx: &mut task::Context<'_>) {
         if self.poll_first(&mut running, cx).is_ready() {
             self.spare = Some(running.into_context());
             return self.answers.over.add(receipt);
@@ -295,14 +299,20 @@ impl Serving {
     }
 
     /// Decodes a message and starts its handler.
-    fn dispatch(&self, arrival: Arrival<'_>, spare: &mut Option<Context>) -> Dispatched {
+    fn dispatch(
+        &self,
+        arrival: Arrival<'_>,
+        spare: &mut Option<Context>,
+        here: Option<Here<'_, '_>>,
+    ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
         let request = arrival.scope.and_then(|scope| scope.request);
         let holds = |order| {
             let holds = |key| link.lock().session.ancestor_holds(key, number(order));
             request.is_some_and(holds)
         };
-        Sender { service, peer, queue, spare, lane, would_deadlock: &holds }.dispatch(arrival)
+        let mut sender = Sender { service, peer, queue, spare, lane, would_deadlock: &holds };
+        sender.dispatch(arrival, here)
     }
 }
 
