@@ -35,6 +35,7 @@ use crate::client::Wire;
 use crate::codec::{self, BodyMut, Codec, EncodeError, OwnedBody};
 use crate::error::{CallError, Error, Reason, Result};
 use crate::mtype::Mtype;
+use crate::process::Process;
 use crate::protocol::{Acknowledged, NoError, Protocol};
 use crate::session::native::Outcome;
 use crate::transport::{Address, AddressError, Socket};
@@ -84,7 +85,7 @@ pub struct Client {
     line: Option<Line>,
     /// A connection before this one was lost with one-way messages on it that nobody has confirmed.
     in_doubt: bool,
-    process: u32,
+    process: Process,
 }
 
 impl Client {
@@ -143,7 +144,7 @@ impl Client {
     }
 
     fn new(target: Target, timeout: Option<Duration>, line: Line) -> Self {
-        let (wire, process) = (line.wire(), std::process::id());
+        let (wire, process) = (line.wire(), Process::current());
         Self { target, timeout, given: None, wire, line: Some(line), in_doubt: false, process }
     }
 
@@ -377,7 +378,7 @@ impl Client {
     pub fn close(mut self) -> Result<()> {
         let flushed = self.flush();
         if let Some(Line::Native(connection)) = &mut self.line
-            && self.process == std::process::id()
+            && !self.process.is_surely_forked()
         {
             connection.close();
         }

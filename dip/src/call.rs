@@ -18,6 +18,7 @@ use crate::error::{CallError, Reason, Remote};
 use crate::limits;
 use crate::link::{Begun, Departure, Link};
 use crate::mtype::Mtype;
+use crate::process::Process;
 use crate::protocol::{NoError, Protocol};
 use crate::reply::{Code, Handled};
 use crate::session::native::{Failed, Outcome, Refused};
@@ -45,8 +46,13 @@ pub struct Call<T = (), E = NoError> {
 enum State {
     Begun(Message),
     Refused(Reason),
-    Called(Called),
-    Later { ended: Later, process: u32 },
+    /// On the first connection of the route.
+    First(Underway),
+    Other(Called),
+    Later {
+        ended: Later,
+        process: Process,
+    },
     Over,
 }
 
@@ -55,8 +61,11 @@ pub(crate) type Later = Pin<Box<dyn Future<Output = Result<OwnedBody, Unanswered
 
 /// Where the messages of a handle go.
 pub(crate) trait Route: Send + Sync {
+    /// A connection that is kept as long as the route, also when it has ended.
+    fn first(&self) -> Option<&Link>;
+
     /// The way there, as far as it is known without waiting, for this process.
-    fn ready(&self, now: Instant) -> Ready;
+    fn ready(&self) -> Ready<'_>;
 
     /// How long a message may take that says nothing of it.
     fn timeout(&self) -> Duration;
@@ -65,8 +74,9 @@ pub(crate) trait Route: Send + Sync {
     fn later(self: Arc<Self>, message: Message) -> Later;
 }
 
-pub(crate) enum Ready {
-    Link(Arc<Link>),
+pub(crate) enum Ready<'a> {
+    First(&'a Link),
+    Other(Arc<Link>),
     Refused(Reason),
     Later,
 }
@@ -155,25 +165,37 @@ impl<T, E> Future for Call<T, E> {
         let this = self.get_mut();
         if let State::Begun(message) = &this.state {
             match begin(&this.route, message, cx.waker()) {
-                Ok(First::Sent) => {
+                Ok(Start::Sent) => {
                     this.state = State::Over;
                     return Poll::Ready((this.reply)(OwnedBody::default()));
                 }
-                Ok(First::Called(called)) => {
-                    let waits = matches!(called.stage, Begun::Waiting(_));
-                    this.state = State::Called(called);
+                Ok(Start::First(underway)) => {
+                    let waits = underway.waits();
+                    this.state = State::First(underway);
                     if waits {
                         return Poll::Pending;
                     }
                 }
-                Ok(First::Later) => this.state = this.later(),
+                Ok(Start::Other(called)) => this.state = State::Other(called),
+                Ok(Start::Later) => this.state = this.later(),
                 Err(reason) => this.state = State::Refused(reason),
             }
         }
         let ended = match &mut this.state {
-            State::Called(called) => ready!(called.poll_unanswered(cx)),
+            State::First(underway) => {
+                let Some(link) = this.route.first() else { unreachable!("it has begun there") };
+                match ready!(underway.poll(link, cx)) {
+                    // Most end so.
+                    Outcome::Reply(body) => {
+                        this.state = State::Over;
+                        return Poll::Ready((this.reply)(body));
+                    }
+                    outcome => underway.ended(outcome, link),
+                }
+            }
+            State::Other(called) => ready!(Pin::new(called).poll(cx)),
             // The reply belongs to the process that sent the message.
-            State::Later { process, .. } if *process != std::process::id() => {
+            State::Later { process, .. } if process.is_forked() => {
                 Err(Unanswered::Here(CallError::ConnectionLost))
             }
             State::Later { ended, .. } => ready!(ended.as_mut().poll(cx)),
@@ -194,27 +216,40 @@ impl<T, E> Future for Call<T, E> {
     }
 }
 
+/// Gives the message up.
+impl<T, E> Drop for Call<T, E> {
+    fn drop(&mut self) {
+        if let State::First(underway) = &self.state
+            && let Some(link) = self.route.first()
+        {
+            underway.give_up(link);
+        }
+    }
+}
+
 /// How far a message has come with the first poll.
-enum First {
+enum Start {
     /// Of a one-way message: all the way.
     Sent,
-    Called(Called),
+    First(Underway),
+    Other(Called),
     Later,
 }
 
 /// Puts the message on its way, if there is one without waiting.
-fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<First, Reason> {
-    let now = Instant::now();
-    match route.ready(now) {
-        Ready::Link(link) => {
-            let timeout = message.timeout.unwrap_or_else(|| route.timeout());
-            if message.way == Way::Notify && sends_at_once(&link, message, timeout, now) {
-                return Ok(First::Sent);
+fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Start, Reason> {
+    let timeout = || message.timeout.unwrap_or_else(|| route.timeout());
+    match route.ready() {
+        Ready::First(link) => {
+            let (timeout, now) = (timeout(), Instant::now());
+            if message.way == Way::Notify && sends_at_once(link, message, timeout, now) {
+                return Ok(Start::Sent);
             }
-            Called::begin_at(link, message, timeout, now, Some(waker)).map(First::Called)
+            Underway::begin(link, message, timeout, now, Some(waker)).map(Start::First)
         }
+        Ready::Other(link) => Called::begin(link, message, timeout()).map(Start::Other),
         Ready::Refused(reason) => Err(reason),
-        Ready::Later => Ok(First::Later),
+        Ready::Later => Ok(Start::Later),
     }
 }
 
@@ -233,38 +268,24 @@ impl<T, E> Call<T, E> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Begun(message) => {
                 let ended = self.route.clone().later(message);
-                State::Later { ended, process: std::process::id() }
+                State::Later { ended, process: Process::current() }
             }
             state => state,
         }
     }
 }
 
-/// A message under way on a link; dropping it gives it up.
-pub(crate) struct Called {
-    link: Arc<Link>,
+/// A message under way on a connection.
+struct Underway {
     stage: Begun,
     mtype: Mtype,
     name: &'static str,
     way: Way,
 }
 
-impl Called {
-    /// Puts a message on its way; its time runs from now on.
-    pub(crate) fn begin(
-        link: Arc<Link>,
-        message: &Message,
-        timeout: Duration,
-    ) -> Result<Self, Reason> {
-        let now = Instant::now();
-        if link.is_forked(now) {
-            return Err(Reason::Forked);
-        }
-        Self::begin_at(link, message, timeout, now, None)
-    }
-
-    fn begin_at(
-        link: Arc<Link>,
+impl Underway {
+    fn begin(
+        link: &Link,
         message: &Message,
         timeout: Duration,
         now: Instant,
@@ -275,7 +296,7 @@ impl Called {
         if link.differs(mtype) {
             return Err(Reason::SchemaMismatch { mtype, name });
         }
-        let own = limits::end(now, message.timeout.unwrap_or(timeout));
+        let own = limits::end(now, timeout);
         let inherited = scope.and_then(|scope| scope.deadline);
         let deadline = Some(inherited.map_or(own, |inherited| own.min(inherited)));
         let departure = Departure { mtype, body: message.body.body(), deadline, scope };
@@ -283,23 +304,78 @@ impl Called {
             Way::Call => link.call(departure, now, waker),
             Way::Notify => link.notify(departure, now, waker),
         };
-        Ok(Self { link, stage, mtype, name, way })
+        Ok(Self { stage, mtype, name, way })
     }
 
-    fn poll_unanswered(&mut self, cx: &mut Context<'_>) -> Poll<Result<OwnedBody, Unanswered>> {
-        let outcome = match std::mem::replace(&mut self.stage, Begun::Over(LOST)) {
-            Begun::Over(outcome) => outcome,
-            Begun::Waiting(ticket) => match self.link.poll_outcome(ticket, cx) {
+    fn waits(&self) -> bool {
+        matches!(self.stage, Begun::Waiting(_))
+    }
+
+    fn poll(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<Outcome> {
+        if let Begun::Waiting(ticket) = self.stage {
+            let outcome = match link.poll_outcome(ticket, cx) {
                 Poll::Ready(outcome) => outcome,
                 // The reply belongs to the process that sent the message.
-                Poll::Pending if self.link.is_forked(Instant::now()) => LOST,
-                Poll::Pending => {
-                    self.stage = Begun::Waiting(ticket);
-                    return Poll::Pending;
-                }
-            },
-        };
-        Poll::Ready(ended(outcome, self.mtype, self.name, self.way, self.link.is_only()))
+                Poll::Pending if link.is_forked() => LOST,
+                Poll::Pending => return Poll::Pending,
+            };
+            self.stage = Begun::Over(LOST);
+            return Poll::Ready(outcome);
+        }
+        match std::mem::replace(&mut self.stage, Begun::Over(LOST)) {
+            Begun::Over(outcome) => Poll::Ready(outcome),
+            Begun::Waiting(_) => Poll::Pending,
+        }
+    }
+
+    fn ended(&self, outcome: Outcome, link: &Link) -> Result<OwnedBody, Unanswered> {
+        ended(outcome, self.mtype, self.name, self.way, link.is_only())
+    }
+
+    /// Nobody waits for it any more.
+    fn give_up(&self, link: &Link) {
+        if let Begun::Waiting(ticket) = self.stage
+            && !link.is_forked()
+        {
+            link.abandon(ticket, Instant::now());
+        }
+    }
+}
+
+/// A message under way, with its connection; dropping it gives it up.
+pub(crate) struct Called {
+    link: Arc<Link>,
+    underway: Underway,
+}
+
+impl Called {
+    /// Puts a message on its way; its time runs from now on.
+    pub(crate) fn begin(
+        link: Arc<Link>,
+        message: &Message,
+        timeout: Duration,
+    ) -> Result<Self, Reason> {
+        if link.is_forked() {
+            return Err(Reason::Forked);
+        }
+        let underway = Underway::begin(&link, message, timeout, Instant::now(), None)?;
+        Ok(Self { link, underway })
+    }
+}
+
+impl Future for Called {
+    type Output = Result<OwnedBody, Unanswered>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { link, underway } = &mut *self;
+        let outcome = ready!(underway.poll(link, cx));
+        Poll::Ready(underway.ended(outcome, link))
+    }
+}
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        self.underway.give_up(&self.link);
     }
 }
 
@@ -349,31 +425,12 @@ pub(crate) fn ended(
 
 const PASSIVE: &str = "the peer is a blocking client, which takes no messages";
 
-impl Future for Called {
-    type Output = Result<OwnedBody, Unanswered>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_unanswered(cx)
-    }
-}
-
-impl Drop for Called {
-    fn drop(&mut self) {
-        if let Begun::Waiting(ticket) = self.stage {
-            let now = Instant::now();
-            if !self.link.is_forked(now) {
-                self.link.abandon(ticket, now);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 impl<T, E> Call<T, E> {
     /// As if it was polled by a child that was forked off.
     pub(crate) fn pretend_forked(&mut self) {
         if let State::Later { process, .. } = &mut self.state {
-            *process += 1;
+            *process = process.in_a_child();
         }
     }
 }
@@ -383,7 +440,7 @@ impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {
             State::Begun(_) | State::Refused(_) => "Call(not polled yet)",
-            State::Called(_) | State::Later { .. } => "Call(under way)",
+            State::First(_) | State::Other(_) | State::Later { .. } => "Call(under way)",
             State::Over => "Call(over)",
         })
     }

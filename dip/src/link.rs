@@ -236,8 +236,9 @@ impl Link {
         self.process.is_surely_forked()
     }
 
-    pub(crate) fn is_forked(&self, now: Instant) -> bool {
-        self.process.is_forked(now)
+    /// Whether this is a child of the process that drives the connection.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.process.is_forked()
     }
 
     /// Ends the connection once everything that was put in is written.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -183,10 +183,14 @@ impl Peer {
 }
 
 impl Route for Connected {
-    fn ready(&self, now: Instant) -> Ready {
-        match &self.link {
-            Some(link) if link.is_forked(now) => Ready::Refused(Reason::Forked),
-            Some(link) => Ready::Link(link.clone()),
+    fn first(&self) -> Option<&Link> {
+        self.link.as_deref()
+    }
+
+    fn ready(&self) -> Ready<'_> {
+        match self.first() {
+            Some(link) if link.is_forked() => Ready::Refused(Reason::Forked),
+            Some(link) => Ready::First(link),
             None => Ready::Refused(Reason::NotSupported(CLASSIC)),
         }
     }

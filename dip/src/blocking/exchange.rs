@@ -90,6 +90,6 @@ impl Client {
     }
 
     pub(super) fn check(&self) -> Result<(), Reason> {
-        if self.process == std::process::id() { Ok(()) } else { Err(Reason::Forked) }
+        if self.process.is_forked() { Err(Reason::Forked) } else { Ok(()) }
     }
 }

@@ -8,6 +8,7 @@ use bytes::BufMut;
 use crate::call::{Message, Way};
 use crate::limits::Limits;
 use crate::mtype::Mtype;
+use crate::process::Process;
 use crate::session::native::{
     Admission, Input, Outcome, Outgoing, Refusal, Session, Side, Ticket, Times,
 };
@@ -29,7 +30,7 @@ pub(super) struct Connection {
     ended: bool,
     /// The server took no more bytes: what was not written whole, it cannot have handled.
     unwritable: bool,
-    process: u32,
+    process: Process,
 }
 
 /// Bytes that are read at once.
@@ -67,7 +68,7 @@ impl Connection {
             seen: now,
             ended: false,
             unwritable: false,
-            process: std::process::id(),
+            process: Process::current(),
         }
     }
 
@@ -269,7 +270,7 @@ impl Connection {
 /// In a child that was forked off, only the child's copy of the socket is closed.
 impl Drop for Connection {
     fn drop(&mut self) {
-        if !self.ended && self.process == std::process::id() {
+        if !self.ended && !self.process.is_surely_forked() {
             self.say_goodbye(Instant::now() + LINGER);
         }
     }

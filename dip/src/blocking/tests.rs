@@ -14,7 +14,7 @@ fn in_a_child_nothing_is_sent() {
     let path = directory.path().join("s");
     let listener = UnixListener::bind(&path).unwrap();
     let mut client = connect(&path);
-    client.process += 1;
+    client.process = client.process.in_a_child();
     let error = client.send_raw(b'O', "x").unwrap_err();
     assert!(matches!(error, CallError::NotSent(Reason::Forked)), "{error:?}");
     assert!(matches!(client.flush(), Err(Error::NotSent(Reason::Forked))));

@@ -82,7 +82,7 @@ impl Shared {
     }
 
     pub(super) async fn flush(&self) -> Result<()> {
-        self.check(std::time::Instant::now()).map_err(Error::NotSent)?;
+        self.check().map_err(Error::NotSent)?;
         self.flush_all().await
     }
 
@@ -113,7 +113,7 @@ impl Shared {
     }
 
     pub(super) async fn close(&self) -> Result<()> {
-        if self.is_forked() {
+        if self.process.is_forked() {
             return Err(Error::NotSent(Reason::Forked));
         }
         self.closed.store(true, Release);
@@ -134,19 +134,15 @@ impl Shared {
     }
 
     /// Why nothing can be sent any more, if so.
-    fn check(&self, now: std::time::Instant) -> Result<(), Reason> {
+    fn check(&self) -> Result<(), Reason> {
         // First: in a child a lock may be held by a thread that does not exist there.
-        if self.process.is_forked(now) {
+        if self.process.is_forked() {
             return Err(Reason::Forked);
         }
         if self.closed.load(Acquire) {
             return Err(Reason::Closed);
         }
         Ok(())
-    }
-
-    fn is_forked(&self) -> bool {
-        self.process.is_forked(std::time::Instant::now())
     }
 
     fn reached(&self) -> MutexGuard<'_, Reached> {
@@ -156,17 +152,21 @@ impl Shared {
 }
 
 impl Route for Shared {
-    fn ready(&self, now: std::time::Instant) -> Ready {
-        if let Err(reason) = self.check(now) {
+    fn first(&self) -> Option<&Link> {
+        self.first.as_deref()
+    }
+
+    fn ready(&self) -> Ready<'_> {
+        if let Err(reason) = self.check() {
             return Ready::Refused(reason);
         }
-        if let Some(first) = &self.first
+        if let Some(first) = self.first()
             && first.is_open()
         {
-            return Ready::Link(first.clone());
+            return Ready::First(first);
         }
         match &*self.reached() {
-            Reached::Native(link) if link.is_open() => Ready::Link(link.clone()),
+            Reached::Native(link) if link.is_open() => Ready::Other(link.clone()),
             Reached::Native(_) | Reached::Classic(_) => Ready::Later,
         }
     }
@@ -187,7 +187,6 @@ impl Route for Shared {
             match self.reach(deadline).await.map_err(|why| here(why.into()))? {
                 Reached::Native(link) => {
                     let left = deadline.saturating_duration_since(Instant::now());
-                    let message = Message { timeout: Some(left), ..message };
                     let called = Called::begin(link, &message, left);
                     called.map_err(|reason| here(CallError::NotSent(reason)))?.await
                 }
@@ -202,7 +201,7 @@ impl Route for Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if self.is_forked() {
+        if self.process.is_surely_forked() {
             return;
         }
         if let Reached::Native(link) = &*self.reached() {

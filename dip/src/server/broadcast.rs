@@ -99,5 +99,5 @@ fn offer(peer: &Peer, message: &Message) -> Offered {
 fn wait(peer: &Peer, message: &Message, until: Instant) -> Result<Called, Reason> {
     let left = until.saturating_duration_since(Instant::now());
     let link = peer.link().ok_or(Reason::Disconnected)?.clone();
-    Called::begin(link, &Message { timeout: Some(left), ..message.clone() }, left)
+    Called::begin(link, message, left)
 }
