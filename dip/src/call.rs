@@ -241,11 +241,11 @@ fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Sta
     let timeout = || message.timeout.unwrap_or_else(|| route.timeout());
     match route.ready() {
         Ready::First(link) => {
-            let (timeout, now) = (timeout(), Instant::now());
-            if message.way == Way::Notify && sends_at_once(link, message, timeout, now) {
-                return Ok(Start::Sent);
+            let timeout = timeout();
+            if let Some(start) = start_at_once(link, message, timeout, waker) {
+                return Ok(start);
             }
-            Underway::begin(link, message, timeout, now, Some(waker)).map(Start::First)
+            Underway::begin(link, message, timeout, Some(waker)).map(Start::First)
         }
         Ready::Other(link) => Called::begin(link, message, timeout()).map(Start::Other),
         Ready::Refused(reason) => Err(reason),
@@ -253,14 +253,25 @@ fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Sta
     }
 }
 
-/// Sends a one-way message that need not wait; otherwise nothing has happened.
-fn sends_at_once(link: &Link, message: &Message, timeout: Duration, now: Instant) -> bool {
-    let &Message { mtype, ref body, .. } = message;
-    let scope = message.scope.as_deref();
-    let inherited = scope.and_then(|scope| scope.deadline);
-    let in_time = !timeout.is_zero() && inherited.is_none_or(|inherited| now < inherited);
-    let trace = scope.and_then(|scope| scope.trace);
-    in_time && !link.differs(mtype) && link.notify_at_once(mtype, body, trace)
+/// Sends a message that need not wait and is not sent on behalf of a handler, as most; otherwise
+/// nothing has happened. It does not look at the clock.
+fn start_at_once(
+    link: &Link,
+    message: &Message,
+    timeout: Duration,
+    waker: &Waker,
+) -> Option<Start> {
+    let &Message { mtype, name, way, ref body, ref scope, .. } = message;
+    if scope.is_some() || timeout.is_zero() || link.differs(mtype) {
+        return None;
+    }
+    match way {
+        Way::Notify => link.notify_at_once(mtype, body).then_some(Start::Sent),
+        Way::Call => {
+            let stage = Begun::Waiting(link.call_at_once(mtype, body, timeout, waker)?);
+            Some(Start::First(Underway { stage, mtype, name, way }))
+        }
+    }
 }
 
 impl<T, E> Call<T, E> {
@@ -288,9 +299,9 @@ impl Underway {
         link: &Link,
         message: &Message,
         timeout: Duration,
-        now: Instant,
         waker: Option<&Waker>,
     ) -> Result<Self, Reason> {
+        let now = Instant::now();
         let &Message { mtype, name, way, .. } = message;
         let scope = message.scope.as_deref().copied();
         if link.differs(mtype) {
@@ -358,7 +369,7 @@ impl Called {
         if link.is_forked() {
             return Err(Reason::Forked);
         }
-        let underway = Underway::begin(&link, message, timeout, Instant::now(), None)?;
+        let underway = Underway::begin(&link, message, timeout, None)?;
         Ok(Self { link, underway })
     }
 }

@@ -82,6 +82,27 @@ impl Link {
         self.begun(state, ticket, waker)
     }
 
+    /// Sends a short call that serves none, for which `waker` waits, if nothing stands against it;
+    /// otherwise nothing has happened.
+    pub(crate) fn call_at_once(
+        &self,
+        mtype: Mtype,
+        body: &[u8],
+        time: Duration,
+        waker: &Waker,
+    ) -> Option<Ticket> {
+        let mut state = self.lock();
+        let ticket = state.session.call_at_once(mtype.number(), body, time)?;
+        let old = state.wait(ticket, waker);
+        let driver = state.wake();
+        drop(state);
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+        drop(old);
+        Some(ticket)
+    }
+
     /// Begins a one-way message, for which `waker` waits.
     pub(crate) fn notify(
         &self,
@@ -94,11 +115,10 @@ impl Link {
         self.begun(state, ticket, waker)
     }
 
-    /// Sends a one-way message that has time left, if nothing stands against it; otherwise nothing
-    /// has happened.
-    pub(crate) fn notify_at_once(&self, mtype: Mtype, body: &[u8], trace: Option<Trace>) -> bool {
+    /// Sends a one-way message, if nothing stands against it; otherwise nothing has happened.
+    pub(crate) fn notify_at_once(&self, mtype: Mtype, body: &[u8]) -> bool {
         let mut state = self.lock();
-        let sent = state.session.notify_at_once(mtype.number(), body, trace);
+        let sent = state.session.notify_at_once(mtype.number(), body);
         let driver = if sent { state.wake() } else { None };
         drop(state);
         if let Some(driver) = driver {

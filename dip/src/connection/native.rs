@@ -198,6 +198,9 @@ impl Connection {
         let link = &self.serving.link;
         let mut state = link.lock();
         state.begin_turn();
+        if state.session.has_clocks_to_start() {
+            state.session.start_clocks(Instant::now());
+        }
         let event = state.poll_event(&mut self.woken);
         // Credit leaves with what they send who were just given what it is for, and need not wake the
         // peer on its own.

@@ -29,7 +29,7 @@ mod tests;
 mod timeouts;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -214,6 +214,8 @@ pub(crate) struct Session {
     events: VecDeque<Event>,
     /// No deadline is over before.
     soonest: Option<Instant>,
+    /// Calls whose time has not begun, and how much they have.
+    starting: Vec<(Ticket, Duration)>,
     held: usize,
     /// We have said goodbye.
     leaving: bool,
@@ -255,6 +257,7 @@ impl Session {
             output: Output::default(),
             events: VecDeque::new(),
             soonest: None,
+            starting: Vec::new(),
             held: 0,
             leaving: false,
             goodbye: false,
@@ -287,6 +290,7 @@ impl Session {
         self.unpaid.clear();
         self.unwritten.clear();
         self.soonest = None;
+        self.starting.clear();
         self.keepalive = None;
         self.lose_operations();
         self.lose_requests();

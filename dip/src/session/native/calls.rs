@@ -1,11 +1,12 @@
 //! Our calls: begun, or waiting for a permit.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::messages::Unfit;
-use super::operations::{Kind as What, Message, Stage};
+use super::messages::{Unfit, milliseconds};
+use super::operations::{Claim, Kind as What, Message, Operation, Stage};
 use super::{LONG_OUTPUT, Outgoing, SHORT_BODY, Session, Ticket, ids};
 use crate::codec::Body;
+use crate::limits;
 use crate::wire::native::{Header, Kind, Trace};
 
 impl Session {
@@ -26,6 +27,65 @@ impl Session {
             self.queue(ticket, Message { mtype, body: body.into_bytes(), trace });
         }
         ticket
+    }
+
+    /// Sends a short call that serves none, if nothing stands against it; otherwise nothing has
+    /// happened. It has so much time from the next [`start_clocks`](Self::start_clocks).
+    pub(crate) fn call_at_once(
+        &mut self,
+        mtype: u32,
+        body: &[u8],
+        time: Duration,
+    ) -> Option<Ticket> {
+        let open = !self.lost && !self.goodbye && self.takes(body.len() as u64);
+        let fits = body.len() <= SHORT_BODY && !time.is_zero();
+        if !open || !fits || !self.queued.is_empty() || !self.may_start(0) {
+            return None;
+        }
+        let number = self.take_number();
+        let (stage, claim) = (Stage::Over, Claim::Waiting);
+        let (kind, deadline, parent) = (What::Call, None, None);
+        let ticket = self.operations.insert(Operation {
+            number,
+            kind,
+            deadline,
+            parent,
+            depth: 0,
+            stage,
+            claim,
+        });
+        let id = self.ids.take(ticket);
+        let (Some(id), Some(operation)) = (id, self.operations.of(ticket)) else {
+            self.operations.remove(ticket);
+            return None;
+        };
+        operation.stage = Stage::Sent { id, cancelled: false };
+        self.permits[0] += 1;
+        let header = Header { mtype, ..Header::new(Kind::Request, id) };
+        self.output.timed(header, milliseconds(time), body);
+        self.flushes.wrote_message();
+        self.starting.push((ticket, time));
+        Some(ticket)
+    }
+
+    /// Whether there are calls whose time has not begun.
+    pub(crate) fn has_clocks_to_start(&self) -> bool {
+        !self.starting.is_empty()
+    }
+
+    /// The time of the calls that were sent at once begins. So they need no clock one by one, and none
+    /// is late before its time.
+    pub(crate) fn start_clocks(&mut self, now: Instant) {
+        self.at(now);
+        let mut soonest = self.soonest;
+        for (ticket, time) in self.starting.drain(..) {
+            if let Some(operation) = self.operations.of(ticket) {
+                let deadline = limits::end(self.now, time);
+                operation.deadline = Some(deadline);
+                soonest = Some(soonest.map_or(deadline, |soonest| soonest.min(deadline)));
+            }
+        }
+        self.soonest = soonest;
     }
 
     /// Starts what has waited for permits, credit, or room in the output.

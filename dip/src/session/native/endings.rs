@@ -81,26 +81,30 @@ impl Session {
         }
     }
 
-    /// Whether somebody waits for the answer to this call of ours, of which a first frame came.
-    pub(super) fn expects(&self, id: u32, kind: Kind) -> Result<bool, Violation> {
+    /// The call of ours, of whose answer a first frame came, if somebody waits for it.
+    pub(super) fn expects(&self, id: u32, kind: Kind) -> Result<Option<Ticket>, Violation> {
         let unasked = Violation::OutOfPlace("an answer to no call");
         let ticket = self.ids.call_of(id).ok_or(unasked)?;
         let operation = self.operations.peek(ticket).ok_or(unasked)?;
         match operation.stage {
-            Stage::Sent { .. } => Ok(matches!(operation.claim, Claim::Waiting)),
+            Stage::Sent { .. } => {}
             // It is refused before all of it is there.
             Stage::Body { .. }
-                if kind == Kind::Error && self.bodies.has_begun(Owner::Operation(ticket)) =>
-            {
-                Ok(matches!(operation.claim, Claim::Waiting))
-            }
-            _ => Err(unasked),
+                if kind == Kind::Error && self.bodies.has_begun(Owner::Operation(ticket)) => {}
+            _ => return Err(unasked),
         }
+        Ok(matches!(operation.claim, Claim::Waiting).then_some(ticket))
     }
 
     /// The whole answer to a call is there.
     pub(super) fn answered_by(&mut self, id: u32, outcome: Option<Outcome>) {
-        let Some(ticket) = self.ids.call_of(id) else { return };
+        if let Some(ticket) = self.ids.call_of(id) {
+            self.answer_came(ticket, id, outcome);
+        }
+    }
+
+    /// The whole answer to this call is there, which has that id.
+    pub(super) fn answer_came(&mut self, ticket: Ticket, id: u32, outcome: Option<Outcome>) {
         let Some(operation) = self.operations.of(ticket) else { return };
         let stage = std::mem::replace(&mut operation.stage, Stage::Over);
         let (depth, number) = (operation.depth, operation.number);

@@ -1,6 +1,6 @@
 //! A message of ours on its way: refused, queued, begun.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::bodies::{Outbound, Owner};
 use super::operations::{Claim, Kind as What, Message, Operation, Stage};
@@ -163,12 +163,8 @@ impl Session {
         Metadata { parent, deadline, trace, ..Metadata::default() }
     }
 
-    /// Milliseconds, rounded up.
     pub(super) fn left(&self, deadline: Instant) -> u32 {
-        let left = deadline.saturating_duration_since(self.now);
-        let rest = u64::from(left.subsec_nanos().div_ceil(1_000_000));
-        let left = left.as_secs().saturating_mul(1000).saturating_add(rest);
-        u32::try_from(left).unwrap_or(u32::MAX).max(1)
+        milliseconds(deadline.saturating_duration_since(self.now))
     }
 
     pub(super) fn write_message(&mut self, header: Header, metadata: &Metadata, body: &[u8]) {
@@ -184,4 +180,11 @@ impl Session {
             self.unwritten.remove(&operation.number);
         }
     }
+}
+
+/// What a message says of the time it has, rounded up: at least 1.
+pub(super) fn milliseconds(left: Duration) -> u32 {
+    let rest = u64::from(left.subsec_nanos().div_ceil(1_000_000));
+    let left = left.as_secs().saturating_mul(1000).saturating_add(rest);
+    u32::try_from(left).unwrap_or(u32::MAX).max(1)
 }

@@ -25,11 +25,10 @@ impl Session {
         ticket
     }
 
-    /// Sends a short one-way message that has time left, if nothing stands against it; otherwise
-    /// nothing has happened.
-    pub(crate) fn notify_at_once(&mut self, mtype: u32, body: &[u8], trace: Option<Trace>) -> bool {
+    /// Sends a short one-way message, if nothing stands against it; otherwise nothing has happened.
+    pub(crate) fn notify_at_once(&mut self, mtype: u32, body: &[u8]) -> bool {
         let open = !self.lost && !self.goodbye && self.takes(body.len() as u64);
-        open && self.notify_now(mtype, body, trace)
+        open && self.notify_now(mtype, body, None)
     }
 
     /// Sends a one-way message if that takes no waiting.

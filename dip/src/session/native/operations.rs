@@ -126,6 +126,13 @@ impl Operations {
         if let Claim::There(outcome) = claim { Some(outcome) } else { None }
     }
 
+    /// Forgets an operation of which nothing has happened.
+    pub(super) fn remove(&mut self, ticket: Ticket) {
+        if self.peek(ticket).is_some() {
+            self.free(ticket.slot);
+        }
+    }
+
     fn free(&mut self, slot: u32) {
         let place = &mut self.slots[slot as usize];
         place.operation = None;

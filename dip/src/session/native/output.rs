@@ -105,6 +105,19 @@ impl Output {
         self.grown(HEADER + body.len());
     }
 
+    /// Appends a frame that says how many milliseconds are left, and nothing else.
+    pub(super) fn timed(&mut self, mut header: Header, left: u32, body: &[u8]) {
+        let metadata = Metadata::timed(left);
+        header.metadata = metadata.len() as u16;
+        header.body = length(body.len());
+        let len = HEADER + metadata.len() + body.len();
+        self.small.reserve(len);
+        self.small.extend_from_slice(&header.encode());
+        self.small.extend_from_slice(&metadata);
+        self.small.extend_from_slice(body);
+        self.grown(len);
+    }
+
     /// Appends a frame whose body is not copied if it is long.
     pub(super) fn piece(&mut self, header: Header, metadata: &Metadata, body: Bytes) {
         self.head(header, metadata, body.len());
@@ -208,6 +221,17 @@ mod tests {
         frame.frame(header, &Metadata::default(), b"body");
         assert_eq!((&plain.small, plain.len()), (&frame.small, frame.len()));
         assert_eq!(plain.appended, frame.appended);
+    }
+
+    #[test]
+    fn a_timed_frame_is_one_with_a_deadline() {
+        let [mut timed, mut frame] = [Output::default(), Output::default()];
+        let header = Header { mtype: 7, ..Header::new(Kind::Request, 1) };
+        timed.timed(header, 2000, b"body");
+        let metadata = Metadata { deadline: Some(2000), ..Metadata::default() };
+        frame.frame(header, &metadata, b"body");
+        assert_eq!((&timed.small, timed.len()), (&frame.small, frame.len()));
+        assert_eq!(timed.appended, frame.appended);
     }
 
     #[test]

@@ -94,13 +94,18 @@ impl Metadata {
         Ok(())
     }
 
+    /// A deadline, encoded: so many milliseconds are left.
+    pub(crate) fn timed(left: u32) -> [u8; 7] {
+        let [a, b, c, d] = left.to_be_bytes();
+        [DEADLINE, 0, 4, a, b, c, d]
+    }
+
     #[inline]
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match *self {
             Self { total: None, parent: None, message_id: None, trace: None, deadline, .. } => {
-                if let Some(deadline) = deadline {
-                    let [a, b, c, d] = deadline.to_be_bytes();
-                    out.extend_from_slice(&[DEADLINE, 0, 4, a, b, c, d]);
+                if let Some(left) = deadline {
+                    out.extend_from_slice(&Self::timed(left));
                 }
             }
             _ => self.encode_any(out),

@@ -167,7 +167,7 @@ impl Input {
         session: &mut Session,
     ) -> Result<Step, Violation> {
         let id = first.header.call;
-        let wanted = session.expects(id, kind)?;
+        let expected = session.expects(id, kind)?;
         if first.metadata.unsupported.is_some() {
             return Err(Violation::OutOfPlace("an answer with metadata that is not known"));
         }
@@ -177,7 +177,7 @@ impl Input {
             return Err(Violation::TooMany("an answer longer than is taken"));
         }
         session.charge_body(first.len)?;
-        if !wanted {
+        let Some(ticket) = expected else {
             session.return_body(first.len);
             if first.header.more {
                 self.skip(session.now, first, Some(Purpose::UnwantedAnswer));
@@ -186,13 +186,13 @@ impl Input {
                 session.answered_by(id, None);
             }
             return Ok(Step::Again);
-        }
+        };
         if let Some(here) = self.short(&first) {
             let outcome = match kind {
                 Kind::Error => failed(&self.read[here])?,
                 _ => Outcome::Reply(Buffer::of(&self.read[here]).into()),
             };
-            session.answered_by(id, Some(outcome));
+            session.answer_came(ticket, id, Some(outcome));
             return Ok(Step::Dealt);
         }
         self.begin(id, Assembly::new(Purpose::Answer(kind), first, 0, session.now));
@@ -244,7 +244,9 @@ impl Input {
             Purpose::Request(head) if !session.wants(head.key) => {
                 Some(Purpose::RefusedRequest(head.key))
             }
-            Purpose::Answer(kind) if !session.expects(id, *kind)? => Some(Purpose::UnwantedAnswer),
+            Purpose::Answer(kind) if session.expects(id, *kind)?.is_none() => {
+                Some(Purpose::UnwantedAnswer)
+            }
             _ => None,
         };
         if let Some(purpose) = unwanted {

@@ -212,6 +212,7 @@ impl Peer {
 
     /// Takes the events, and the outcomes that they tell of.
     pub(super) fn look(&mut self, now: Instant) {
+        self.session.start_clocks(now);
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::Woken(ticket) => self.take(ticket, now),
@@ -279,8 +280,12 @@ impl Peer {
 
     fn call(&mut self, random: &mut Random, parent: Option<RequestKey>, now: Instant) -> Ticket {
         let (mtype, body, deadline) = self.message(random, now);
-        let out = Outgoing { mtype, body: body[..].into(), deadline, parent, trace: None };
-        let ticket = self.session.call(out, now);
+        let time = deadline.filter(|_| parent.is_none()).map(|deadline| deadline - now);
+        let at_once = time.and_then(|time| self.session.call_at_once(mtype, &body, time));
+        let ticket = at_once.unwrap_or_else(|| {
+            let out = Outgoing { mtype, body: body[..].into(), deadline, parent, trace: None };
+            self.session.call(out, now)
+        });
         self.enter(Kind::Call, deadline, Some(ticket));
         self.take_if_there(ticket, now);
         ticket
@@ -297,7 +302,7 @@ impl Peer {
             return;
         }
         let in_time = deadline.is_none_or(|deadline| now < deadline);
-        if in_time && random.one_in(3) && self.session.notify_at_once(mtype, &body, None) {
+        if in_time && random.one_in(3) && self.session.notify_at_once(mtype, &body) {
             self.enter(Kind::Notify, deadline, None);
             return;
         }

@@ -134,3 +134,58 @@ fn deadlines_are_not_forgotten_when_others_end_before() {
     assert!(woken <= 2, "no deadline is looked for in vain more than once");
     assert_eq!(pair.client.outcome(late), Some(Outcome::Late { sent: true }));
 }
+
+#[test]
+fn a_call_that_is_sent_at_once_has_all_its_time_from_when_the_clocks_are_started() {
+    let mut client = End::alone(Terms::default());
+    let time = Duration::from_millis(100);
+    let ticket = client.session.call_at_once(0x41, b"", time).unwrap();
+    assert_eq!(client.frames()[0].metadata.deadline, Some(100));
+    assert!(client.session.has_clocks_to_start());
+    assert_eq!(client.session.next_timeout(), None);
+
+    client.now += Duration::from_secs(1);
+    client.session.start_clocks(client.now);
+    assert!(!client.session.has_clocks_to_start());
+    assert_eq!(client.session.next_timeout(), Some(client.now + time));
+    client.now += Duration::from_millis(99);
+    assert_eq!((client.session.timed_out(client.now), client.outcome(ticket)), (None, None));
+    client.now += Duration::from_millis(1);
+    client.session.timed_out(client.now);
+    assert_eq!(client.outcome(ticket), Some(Outcome::Late { sent: true }));
+}
+
+#[test]
+fn a_call_that_has_ended_before_its_clock_was_started_leaves_its_place_to_another() {
+    let mut pair = Pair::new();
+    let short = pair.client.session.call_at_once(0x41, b"", Duration::from_millis(1)).unwrap();
+    pair.settle();
+    let (key, body) = pair.server.request();
+    pair.server.reply(key, &body);
+    pair.settle();
+    assert_eq!(pair.client.outcome(short), reply(b""));
+    let time = Duration::from_secs(1);
+    let long = pair.client.session.call_at_once(0x41, b"", time).unwrap();
+    assert_eq!(long.slot(), short.slot());
+    pair.client.session.start_clocks(pair.client.now);
+    assert_eq!(pair.client.session.next_timeout(), Some(pair.client.now + time));
+}
+
+#[test]
+fn a_call_is_not_sent_at_once_where_it_would_have_to_wait_or_would_fail() {
+    let mut pair =
+        Pair::with(Terms::default(), Terms { calls: 1, max_message: 100, ..Terms::default() });
+    let mut at_once = |body: &[u8], time| pair.client.session.call_at_once(0x41, body, time);
+    let time = Duration::from_secs(1);
+    assert!(at_once(b"", Duration::ZERO).is_none(), "it has no time");
+    assert!(at_once(&[0; 101], time).is_none(), "it is too long for the peer");
+    assert!(at_once(b"", time).is_some());
+    assert!(at_once(b"", time).is_none(), "there is no second permit");
+    let mut left = Pair::new();
+    left.server.session.goaway(1, "bye");
+    left.settle();
+    assert!(left.client.session.call_at_once(0x41, b"", time).is_none());
+    let mut lost = End::alone(Terms::default());
+    lost.session.lost();
+    assert!(lost.session.call_at_once(0x41, b"", time).is_none());
+}

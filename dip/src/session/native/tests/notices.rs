@@ -179,7 +179,7 @@ fn one_whose_first_piece_is_out_is_sent_to_its_end() {
 #[test]
 fn one_that_need_not_wait_is_sent_without_a_ticket_or_not_at_all() {
     let mut pair = Pair::with(Terms::default(), window(2));
-    let mut at_once = |body: &[u8]| pair.client.session.notify_at_once(0x41, body, None);
+    let mut at_once = |body: &[u8]| pair.client.session.notify_at_once(0x41, body);
     assert!(!at_once(&long(20_000)), "long bodies wait for their window");
     assert!(at_once(b"0") && at_once(b"1"));
     assert!(!at_once(b"2"), "no credit");
@@ -194,7 +194,7 @@ fn one_that_need_not_wait_is_sent_without_a_ticket_or_not_at_all() {
     assert!(pair.is_at_rest());
     pair.server.session.goaway(0, "");
     pair.settle();
-    assert!(!pair.client.session.notify_at_once(0x41, b"", None), "the peer takes nothing");
+    assert!(!pair.client.session.notify_at_once(0x41, b""), "the peer takes nothing");
 }
 
 #[test]
