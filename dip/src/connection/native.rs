@@ -179,6 +179,13 @@ impl Connection {
             match self.look(came, more, blocked, waker) {
                 Next::Ended(reason) => return Poll::Ready(reason),
                 Next::Sleep => return Poll::Pending,
+                Next::Write if self.poll_write(cx) && self.unwritable.is_none() => {
+                    return Poll::Pending;
+                }
+                Next::Write => {
+                    blocked = !self.output.is_empty();
+                    continue;
+                }
                 Next::Defer => break,
                 Next::Settle => readable = true,
                 Next::Again => {}
@@ -222,26 +229,37 @@ impl Connection {
             self.deferred = true;
             return Next::Defer;
         }
-        if verdict.is_none() && !happened && !writes {
+        if verdict.is_none() && !more && event.is_none() {
             state.show(&mut self.woken);
-            if self.woken.is_empty() {
+            let rests = if writes || !self.woken.is_empty() {
+                self.spin.is_off() && !(writes && self.looks_behind(&state))
+            } else {
                 match self.spin.idle() {
                     Idle::Spins => return Next::Defer,
                     Idle::Settles => return Next::Settle,
-                    Idle::Sleeps => {}
+                    Idle::Sleeps => true,
                 }
+            };
+            if rests {
                 self.due = self.next_due(&state);
                 self.deferred = false;
                 state.end_turn(waker);
                 drop(state);
                 self.input.rest();
-                return Next::Sleep;
+                self.follow(None);
+                return if writes { Next::Write } else { Next::Sleep };
             }
         }
         drop(state);
         self.spin.busy();
         self.follow(event);
         verdict.map_or(Next::Again, Next::Ended)
+    }
+
+    /// Whether there may be something to do once all that was taken is written.
+    fn looks_behind(&self, state: &State) -> bool {
+        let ends = self.draining || state.ending().is_some();
+        ends || state.session.has_more_to_write() || self.stream.is_flushed_while_read()
     }
 
     /// Why the connection is at its end, if nothing is left to do.
@@ -276,6 +294,8 @@ impl Connection {
 enum Next {
     Ended(CloseReason),
     Sleep,
+    /// It writes, and sleeps when that is done.
+    Write,
     /// Others run first.
     Defer,
     /// It reads once more, to be woken.

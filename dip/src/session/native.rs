@@ -328,6 +328,11 @@ impl Session {
         self.output.is_empty() && self.bodies.is_empty() && self.owes_credit()
     }
 
+    /// Whether something waits for room in the output: calls, one-way messages, long bodies.
+    pub(crate) fn has_more_to_write(&self) -> bool {
+        !self.bodies.is_empty() || !self.queued.is_empty() || !self.unpaid.is_empty()
+    }
+
     /// Whether everything that was let out is written.
     pub(crate) fn is_written(&mut self) -> bool {
         self.output().is_empty() && self.bodies.is_empty()

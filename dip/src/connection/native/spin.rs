@@ -32,6 +32,11 @@ impl Spin {
         self.on
     }
 
+    /// Whether a connection sleeps as soon as there is nothing to do.
+    pub(super) fn is_off(&self) -> bool {
+        self.time.is_zero()
+    }
+
     /// There was something to do.
     pub(super) fn busy(&mut self) {
         self.since = None;
@@ -39,7 +44,7 @@ impl Spin {
 
     /// There is nothing to do.
     pub(super) fn idle(&mut self) -> Idle {
-        if self.time.is_zero() {
+        if self.is_off() {
             return Idle::Sleeps;
         }
         let now = Instant::now();
