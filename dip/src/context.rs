@@ -1,6 +1,7 @@
 //! What surrounds a message, and how a handler asks for it.
 
 mod progress;
+mod surroundings;
 
 use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::progress::{GivenUp, Progress};
+pub(crate) use self::surroundings::Surroundings;
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;

@@ -4,6 +4,7 @@ mod count;
 mod running;
 mod turn;
 
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
@@ -16,7 +17,7 @@ pub(crate) use self::running::Running;
 use self::running::Starts;
 use self::turn::Turn;
 use crate::codec::{Body, DecodeLimits, Encoded};
-use crate::context::Context;
+use crate::context::{Context, Surroundings};
 use crate::guard::{Guarded, guarded};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::link::Scope;
@@ -143,27 +144,40 @@ impl Sender<'_> {
             false => None,
         };
         let limits = self.decode_limits(body.len());
-        let (spare, states) = (self.spare.take(), self.service.states());
-        let context = Context::renewed(spare, mtype, self.peer, scope, deadline, states);
-        let request = Request { body, limits: &limits, context: &context };
+        let around = Surroundings {
+            mtype,
+            peer: self.peer,
+            scope,
+            deadline,
+            states: self.service.states(),
+            spare: Cell::new(self.spare.take()),
+            made: OnceCell::new(),
+        };
+        let request = Request { body, limits: &limits, around: &around };
         let work = guarded(|| (handler.start)(request), handler.name).flatten()?.0;
         let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
         let work = match (here, work) {
             (Some(here), Work::Future(handling))
                 if handler.order.is_none() && !received && !apart() =>
             {
-                context.begin();
+                if let Some(context) = around.made.get() {
+                    context.begin();
+                }
                 let mut guarded = Guarded::new(handling, handler.name);
                 return Ok(match guarded.poll(here.cx, here.replies) {
                     Poll::Ready(written) => {
-                        *self.spare = Some(context);
+                        *self.spare = around.into_spare();
                         Dispatched::Done(written)
                     }
-                    Poll::Pending => Dispatched::Running(Running::begun(handler, context, guarded)),
+                    Poll::Pending => {
+                        let context = around.into_context();
+                        Dispatched::Running(Running::begun(handler, context, guarded))
+                    }
                 });
             }
             (_, work) => work,
         };
+        let context = around.into_context();
         let turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),

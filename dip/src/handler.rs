@@ -13,7 +13,7 @@ use std::panic::Location;
 use bytes::Bytes;
 
 use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
-use crate::context::{Context, FromContext, StateType};
+use crate::context::{Context, FromContext, StateType, Surroundings};
 use crate::mtype::Mtype;
 use crate::protocol::{Once, Protocol, Shape};
 use crate::reply::{Answer, Rejection, Running};
@@ -157,7 +157,7 @@ impl Unroutable for Unrouted {
     type Shape = Once;
 
     fn take(request: Request<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { mtype: request.context.mtype(), body: request.body.into_bytes() })
+        Ok(Self { mtype: request.around.mtype, body: request.body.into_bytes() })
     }
 
     fn never(error: crate::NoError) -> Rejection {
@@ -167,11 +167,10 @@ impl Unroutable for Unrouted {
 
 /// A message as it arrived, and what surrounds it.
 #[doc(hidden)]
-#[derive(Debug)]
 pub struct Request<'a> {
     pub(crate) body: Body<'a>,
     pub(crate) limits: &'a DecodeLimits,
-    pub(crate) context: &'a Context,
+    pub(crate) around: &'a Surroundings<'a>,
 }
 
 impl<'a> Request<'a> {
@@ -180,10 +179,10 @@ impl<'a> Request<'a> {
     pub fn decode<M, T, E, S: Shape>(
         self,
         message: Message<M, T, E, S>,
-    ) -> Result<(M, S::Reply<M, T, E>, &'a Context), Rejection> {
-        let context = self.context;
+    ) -> Result<(M, S::Reply<M, T, E>, &'a Surroundings<'a>), Rejection> {
+        let around = self.around;
         let value = (message.read)(self).map_err(|error| Rejection::from_decode(&error))?;
-        Ok((value, message.answer.into(), context))
+        Ok((value, message.answer.into(), around))
     }
 }
 
@@ -201,8 +200,8 @@ pub const fn an_extractor<A: FromContext>() -> Argument<A> {
 }
 
 impl<A> Argument<A> {
-    pub fn extract(&self, context: &Context) -> Result<A, Rejection> {
-        (self.extract)(context)
+    pub fn extract(&self, around: &Surroundings<'_>) -> Result<A, Rejection> {
+        (self.extract)(around.context())
     }
 }
 

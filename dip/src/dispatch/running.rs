@@ -92,6 +92,7 @@ impl Running {
         context: Context,
         guarded: Guarded,
     ) -> Self {
+        context.begin();
         let code = Code { stage: Stage::Begun(guarded), handler };
         let stoppable = handler.cancel;
         Self { code, context, taken: None, stoppable, counted: false, apart: true }
