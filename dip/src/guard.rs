@@ -19,6 +19,7 @@ impl Guarded {
     }
 
     /// Polls the handler, which appends its reply to `out`.
+    #[inline]
     pub(crate) fn poll(&mut self, cx: &mut task::Context<'_>, out: &mut Vec<u8>) -> Poll<Written> {
         let Self { handling, name } = self;
         let Some(running) = handling else { return Poll::Ready(Err(panicked())) };

@@ -104,6 +104,17 @@ impl<'de> Input<'de> {
         }
     }
 
+    /// An unsigned integer of no more than 32 bits: of these, few that are written are small.
+    #[inline]
+    pub(super) fn narrow(&mut self) -> Result<u32, Fault> {
+        let rest = &mut self.decoder.reader().0;
+        if let [FOUR_BYTES, a, b, c, d, behind @ ..] = rest.as_slice() {
+            *rest = behind.iter();
+            return Ok(u32::from_le_bytes([*a, *b, *c, *d]));
+        }
+        Ok(self.unsigned(FOUR_BYTES)? as u32)
+    }
+
     #[inline]
     fn wide(&mut self, tag: u8, widest: u8) -> Option<u64> {
         let rest = self.decoder.reader();

@@ -25,6 +25,17 @@ pub(super) fn unsigned(body: &mut BodyMut<'_>, n: u64) {
     }
 }
 
+/// An unsigned integer of no more than 32 bits: of these, few that are written are small.
+#[inline]
+pub(super) fn narrow(body: &mut BodyMut<'_>, n: u32) {
+    if n > u16::MAX.into() {
+        let [a, b, c, d] = n.to_le_bytes();
+        body.put_array([FOUR_BYTES, a, b, c, d]);
+    } else {
+        unsigned(body, n.into());
+    }
+}
+
 fn wide(body: &mut BodyMut<'_>, n: u64) {
     if let Ok(n) = u16::try_from(n) {
         let [a, b] = n.to_le_bytes();

@@ -118,7 +118,7 @@ impl<'de> Deserializer<'de> for Place<'_, 'de> {
         deserialize_i128 => visit_i128(|input| input.scalar()?),
         deserialize_u8 => visit_u8(|input| u8::from_le_bytes(*input.fixed_width()?)),
         deserialize_u16 => visit_u16(|input| input.unsigned(TWO_BYTES)? as u16),
-        deserialize_u32 => visit_u32(|input| input.unsigned(FOUR_BYTES)? as u32),
+        deserialize_u32 => visit_u32(|input| input.narrow()?),
         deserialize_u64 => visit_u64(|input| input.unsigned(EIGHT_BYTES)?),
         deserialize_u128 => visit_u128(|input| input.scalar()?),
         deserialize_f32 => visit_f32(|input| f32::from_le_bytes(*input.fixed_width()?)),

@@ -109,7 +109,7 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
         serialize_i64(value: i64) => signed(value),
         serialize_u8(value: u8) => fixed_width([value]),
         serialize_u16(value: u16) => unsigned(value.into()),
-        serialize_u32(value: u32) => unsigned(value.into()),
+        serialize_u32(value: u32) => narrow(value),
         serialize_u64(value: u64) => unsigned(value),
         serialize_f32(value: f32) => fixed_width(value.to_le_bytes()),
         serialize_f64(value: f64) => fixed_width(value.to_le_bytes()),

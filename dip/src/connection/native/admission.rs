@@ -46,6 +46,7 @@ pub(super) struct Admitting<'a> {
 }
 
 impl Admission for Admitting<'_> {
+    #[inline]
     fn max_len(&mut self, mtype: u32, _notify: bool) -> Result<u64, Refusal> {
         let (routes, limits) = (self.serving.service.routes(), self.serving.service.limits());
         let refusal = |rejection: Rejection| Refusal {

@@ -104,7 +104,8 @@ impl Session {
         }
     }
 
-    /// Whether a one-way message whose first frame came is taken in, with memory for its body.
+    /// Whether a message whose first frame came is taken in, with memory for its body.
+    #[inline]
     pub(super) fn admit(
         &mut self,
         first: &First<'_>,
@@ -147,6 +148,7 @@ impl Session {
     }
 
     /// Checks that the peer has a permit for one more call at this depth.
+    #[inline]
     pub(super) fn charge_call(&self, depth: u16) -> Result<(), Violation> {
         let live = self.requests.live[usize::from(depth)];
         let permits = self.requests.permits(depth);
@@ -158,6 +160,7 @@ impl Session {
         }
     }
 
+    #[inline]
     pub(super) fn refuse_request(&self, depth: u16) -> Option<Refusal> {
         let refusal = |code, text: &str| Some(Refusal { code, text: text.to_owned() });
         let deepest = u16::from(self.ours.deepest);

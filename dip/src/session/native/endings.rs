@@ -10,6 +10,7 @@ use crate::wire::native::{Header, Kind};
 
 impl Session {
     /// Takes the outcome, if it is there. The ticket is over then.
+    #[inline]
     pub(crate) fn outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
         self.operations.take_outcome(ticket)
     }
@@ -104,6 +105,7 @@ impl Session {
     }
 
     /// The whole answer to this call is there, which has that id.
+    #[inline]
     pub(super) fn answer_came(&mut self, ticket: Ticket, id: u32, outcome: Option<Outcome>) {
         let Some(operation) = self.operations.of(ticket) else { return };
         let stage = std::mem::replace(&mut operation.stage, Stage::Over);

@@ -90,6 +90,7 @@ struct Slot {
 }
 
 impl Operations {
+    #[inline]
     pub(super) fn insert(&mut self, operation: Operation) -> Ticket {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -115,6 +116,7 @@ impl Operations {
     }
 
     /// Takes an outcome, if it is there.
+    #[inline]
     pub(super) fn take_outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
         let slot = self.slots.get_mut(ticket.slot())?;
         let operation = slot.operation.as_mut().filter(|_| slot.generation == ticket.generation)?;

@@ -97,6 +97,7 @@ impl Output {
     }
 
     /// Appends a frame without metadata.
+    #[inline]
     pub(super) fn plain(&mut self, mut header: Header, body: &[u8]) {
         header.body = length(body.len());
         self.small.reserve(HEADER + body.len());
@@ -106,6 +107,7 @@ impl Output {
     }
 
     /// Appends a frame that says how many milliseconds are left, and nothing else.
+    #[inline]
     pub(super) fn timed(&mut self, mut header: Header, left: u32, body: &[u8]) {
         let metadata = Metadata::timed(left);
         header.metadata = metadata.len() as u16;

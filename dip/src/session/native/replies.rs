@@ -8,6 +8,7 @@ use crate::wire::native::{Failure, Header, Kind, code};
 
 impl Session {
     /// Answers a call of theirs. Ignored if it is not in hand.
+    #[inline]
     pub(crate) fn reply(&mut self, key: RequestKey, body: Body<'_>) {
         let (size, limit) = (body.len() as u64, self.longest());
         if size > limit {
@@ -150,12 +151,14 @@ impl Session {
     }
 
     /// The terminal frame of a call is in the output.
+    #[inline]
     pub(super) fn answered(&mut self, key: RequestKey) {
         if let Some(depth) = self.requests.remove(key) {
             self.output.mark_terminal(depth);
         }
     }
 
+    #[inline]
     fn answer(&mut self, key: RequestKey, kind: Kind, body: Body<'_>) {
         let Some(&Request { id, phase: Phase::InHand { .. }, .. }) = self.requests.of(key) else {
             return;

@@ -117,6 +117,7 @@ impl Requests {
     }
 
     /// Forgets a call; says how deep it was.
+    #[inline]
     pub(super) fn remove(&mut self, key: RequestKey) -> Option<u16> {
         let &Request { id, depth, phase, .. } = self.of(key)?;
         let slot = &mut self.slots[key.slot as usize];
