@@ -25,6 +25,7 @@ MESSAGE = {
         0x50000005, 0x60000006, 0x70000007, 0x7FFFFFFF,
     ],
 }
+BODY = {"w4-64k": 64 << 10, "w4-1m": 1 << 20}
 IN_FLIGHT = {"w2": 64, "w3": 8}
 CONNECTIONS = {"w2": 1, "w3": 16}
 IDLE = 1000
@@ -84,6 +85,17 @@ async def one_by_one(client, end, times):
         start = now
 
 
+async def there_twice(client, body, end, times):
+    """Nothing but an acknowledgement comes back: a body goes there twice instead of there and back."""
+    start = CLOCK()
+    while start < end:
+        await client.send_msg("O", body)
+        await client.send_msg("O", body)
+        now = CLOCK()
+        times.append(now - start)
+        start = now
+
+
 async def connect_each(place, end, times):
     while (start := CLOCK()) < end:
         client = await first_call(place)
@@ -95,6 +107,9 @@ async def workload(place, name):
     """A coroutine function of when to end and of a list for the times of the calls."""
     if name == "w7":
         return lambda end, times: connect_each(place, end, times)
+    if name in BODY:
+        client, body = await first_call(place), "x" * BODY[name]
+        return lambda end, times: there_twice(client, body, end, times)
     in_flight = IN_FLIGHT.get(name, 1)
     clients = [await first_call(place) for _ in range(CONNECTIONS.get(name, 1))]
     if name == "w2":

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use dip::builtin::Json;
+use dip::builtin::{Json, Stdout};
 use dip::{Server, handler};
 use driver::{Contender, Message, Ready, Result, Runtime, Variant, Workload};
 
@@ -22,16 +22,23 @@ async fn small(Json(message): Json<Message>) {
     std::hint::black_box(message);
 }
 
+#[handler]
+async fn body(Stdout(text): Stdout) {
+    std::hint::black_box(text);
+}
+
 struct Classic;
 
 impl Contender for Classic {
     type Message = Message;
 
-    /// What comes back is an acknowledgement: neither bodies nor one-way messages.
+    /// What comes back is an acknowledgement: there are no one-way messages.
     const WORKLOADS: &[Workload] = &[
         Workload::Latency,
         Workload::Pipelined,
         Workload::Connections,
+        Workload::Body64K,
+        Workload::Body1M,
         Workload::Idle,
         Workload::Connect,
     ];
@@ -62,8 +69,9 @@ fn main() -> ExitCode {
     }
     let version = python().unwrap_or_default();
     let variants = [
-        Variant::of::<Classic>(IN_PYTHON, Runtime::CurrentThread)
-            .note("Python on both sides; JSON; the reply is an acknowledgement"),
+        Variant::of::<Classic>(IN_PYTHON, Runtime::CurrentThread).note(
+            "Python on both sides; JSON; the reply is an acknowledgement; w4: text, twice there",
+        ),
         Variant::of::<Classic>(PYTHON_TO_RUST, Runtime::CurrentThread)
             .crates(&["dip-ipc"])
             .note("the same Python client; the server is that of `dip ct`"),
