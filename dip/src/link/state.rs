@@ -6,6 +6,9 @@ use std::time::Instant;
 use super::watchers::Watchers;
 use crate::session::native::{Event, Output, Session, Ticket};
 
+/// What is more than most sockets hold, in bytes.
+const LITTLE: usize = 256 << 10;
+
 /// The session and those who wait.
 pub(crate) struct State {
     pub(crate) session: Session,
@@ -68,13 +71,16 @@ impl State {
         self.awake = true;
     }
 
-    /// Takes what there is to write, once all that was taken before is written.
+    /// Takes what there is to write, once all that was taken before is written, and more of long bodies
+    /// when little of it is left: each write is to fill the socket.
     pub(crate) fn take_output(&mut self, output: &mut Output) {
         if output.is_empty() {
             let filled = self.session.output();
             if !filled.is_empty() {
                 std::mem::swap(filled, output);
             }
+        } else if output.len() < LITTLE && self.session.has_pieces_to_write() {
+            output.append(self.session.output());
         }
     }
 

@@ -328,6 +328,11 @@ impl Session {
         self.output.is_empty() && self.bodies.is_empty() && self.owes_credit()
     }
 
+    /// Whether there are pieces of long bodies that may be written.
+    pub(crate) fn has_pieces_to_write(&self) -> bool {
+        self.bodies.has_pieces()
+    }
+
     /// Whether something waits for room in the output: calls, one-way messages, long bodies.
     pub(crate) fn has_more_to_write(&self) -> bool {
         !self.bodies.is_empty() || !self.queued.is_empty() || !self.unpaid.is_empty()

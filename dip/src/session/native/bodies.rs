@@ -114,6 +114,11 @@ impl Bodies {
         self.owed.filter(|_| matches!(first.owner, Owner::Request(_)))
     }
 
+    /// Whether there are some that need not wait for credit.
+    pub(super) fn has_pieces(&self) -> bool {
+        !self.going.is_empty()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.going.is_empty()
     }

@@ -130,6 +130,19 @@ impl Output {
         }
     }
 
+    /// Takes all that another one has, behind what is here.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        let small = self.small.len();
+        self.small.extend_from_slice(&other.small[other.written..]);
+        let pieces = other.pieces.drain(..);
+        self.pieces.extend(pieces.map(|(at, piece)| (at - other.written + small, piece)));
+        let before = other.appended - other.len as u64;
+        let terminals = other.terminals.drain(..);
+        self.terminals.extend(terminals.map(|(end, depth)| (end - before + self.appended, depth)));
+        self.grown(other.len);
+        other.clear();
+    }
+
     /// The frame just appended ends a call of the peer at this depth.
     pub(super) fn mark_terminal(&mut self, depth: u16) {
         self.terminals.push_back((self.appended, depth));
@@ -212,6 +225,30 @@ mod tests {
                 }
                 assert!(written == flat, "{step} bytes at once");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_appended_comes_out_behind_what_was_there() {
+        for written in [0, 7, 30, 5_000, 100_100] {
+            let (mut output, mut flat) = filled();
+            let (mut other, more) = filled();
+            for output in [&mut output, &mut other] {
+                output.mark_terminal(0);
+                output.advance(written);
+            }
+            output.append(&mut other);
+            assert!(other.is_empty() && other.slices(&mut [IoSlice::new(&[])]) == 0);
+            flat.extend_from_slice(&more[written..]);
+            let mut slices = [IoSlice::new(&[]); 64];
+            let filled = output.slices(&mut slices);
+            let rest: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
+            assert!(rest == flat[written..] && output.len() == rest.len(), "{written}");
+            assert!(!output.terminals_below(0, 2));
+            output.advance(more.len() - written);
+            assert!(output.terminals_below(0, 2) && !output.terminals_below(0, 1));
+            output.advance(more.len() - written);
+            assert!(output.terminals_below(0, 1) && output.is_empty());
         }
     }
 
