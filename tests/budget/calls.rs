@@ -59,6 +59,9 @@ async fn connected() -> Client {
     Client::over(ours).connect().await.unwrap()
 }
 
+/// What is made once, when a batch was slow: what surrounds a message.
+const ONCE: u64 = 2;
+
 /// The allocations of so many rounds on both sides, once everything that is used again is there.
 fn of_rounds<F: Future<Output = ()>>(rounds: u64, round: impl Fn(Client) -> F) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -80,7 +83,7 @@ fn a_small_call_allocates_the_future_of_its_handler_and_nothing_else() {
     let count = of_rounds(1000, |client| async move {
         assert_eq!(client.call(&Add { a: 1, b: 2 }).await.unwrap(), 3);
     });
-    assert!(count <= 1000, "{count} in 1000 calls on both sides");
+    assert!(count <= 1000 + ONCE, "{count} in 1000 calls on both sides");
 }
 
 #[test]
@@ -91,7 +94,7 @@ fn a_call_with_texts_allocates_these_besides() {
         async move { assert_eq!(client.call(sample).await.unwrap(), *sample) }
     });
     // The text of the message where it is read, that of the reply where it is read.
-    assert!(count <= 3000, "{count} in 1000 calls on both sides");
+    assert!(count <= 3000 + ONCE, "{count} in 1000 calls on both sides");
 }
 
 #[test]
