@@ -30,14 +30,21 @@ fn of_call(at_once: u64) -> Option<u64> {
     Some((many - few) / (6400 - 640))
 }
 
+/// Once in a while the system lets the two sides take turns that are shorter than usual: what costs more
+/// for good does so every time.
 fn check(at_once: u64, budget: u64) {
-    match of_call(at_once) {
-        Some(count) => {
-            println!("{count} instructions a call, {at_once} at once; {budget} may be");
-            assert!(count <= budget, "{count} instructions a call, {budget} may be");
+    let mut least = u64::MAX;
+    for _ in 0..3 {
+        let Some(count) = of_call(at_once) else {
+            return eprintln!("SKIPPED: there is no valgrind here to count instructions");
+        };
+        println!("{count} instructions a call, {at_once} at once; {budget} may be");
+        least = least.min(count);
+        if least <= budget {
+            return;
         }
-        None => eprintln!("SKIPPED: there is no valgrind here to count instructions"),
     }
+    panic!("{least} instructions a call, {budget} may be");
 }
 
 #[test]
