@@ -26,7 +26,8 @@ use crate::session::native::{Failed, Outcome, Refused};
 /// A message on its way: what the methods of [`Client`](crate::Client) and [`Peer`](crate::Peer) that
 /// send one return. `T` is the reply, `E` the error that the message declares.
 ///
-/// Nothing is sent before the first poll, and the time runs from then on.
+/// Nothing is sent before the first poll. The time runs from then on, or from when the connection
+/// takes the message up, right behind that.
 ///
 /// # Cancel safety
 ///

@@ -49,7 +49,8 @@ pub enum Reason {
     TooDeep,
     /// The client was closed.
     Closed,
-    /// The process was forked since the client was made: a child makes its own.
+    /// The process was forked since the client was made, by `fork` of the C library: a child makes its
+    /// own client.
     Forked,
 }
 
