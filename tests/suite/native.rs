@@ -8,6 +8,7 @@ mod endings;
 mod gathering;
 mod given_up;
 mod hostile;
+mod meeting;
 mod one_way;
 mod processes;
 pub(crate) mod raw;

@@ -218,17 +218,17 @@ impl Connection {
             self.follow(event);
             return if more { Next::Again } else { Next::Defer };
         }
-        state.take_output(&mut self.output);
-        let verdict = self.verdict(&mut state);
         let happened = more || event.is_some() || !self.woken.is_empty();
-        let writes = !blocked && !self.output.is_empty();
         // The runtime with many threads runs a driver that a caller has woken right behind that caller,
         // and would have it write each message alone.
-        let defers = self.hasty && !self.deferred && state.expects_more();
-        if writes && !came && !happened && verdict.is_none() && defers {
+        let hastens = self.hasty && !self.deferred && state.expects_more();
+        if hastens && !came && !happened && self.output.is_empty() {
             self.deferred = true;
             return Next::Defer;
         }
+        state.take_output(&mut self.output);
+        let verdict = self.verdict(&mut state);
+        let writes = !blocked && !self.output.is_empty();
         if verdict.is_none() && !more && event.is_none() {
             state.show(&mut self.woken);
             let rests = if writes || !self.woken.is_empty() {

@@ -71,15 +71,15 @@ impl State {
         self.awake = true;
     }
 
-    /// Takes what there is to write, once all that was taken before is written, and more of long bodies
-    /// when little of it is left: each write is to fill the socket.
+    /// Takes what there is to write, once all that was taken before is written or little of it is left:
+    /// each write is to fill the socket.
     pub(crate) fn take_output(&mut self, output: &mut Output) {
         if output.is_empty() {
             let filled = self.session.output();
             if !filled.is_empty() {
                 std::mem::swap(filled, output);
             }
-        } else if output.len() < LITTLE && self.session.has_pieces_to_write() {
+        } else if output.len() < LITTLE && self.session.has_some_to_write() {
             output.append(self.session.output());
         }
     }

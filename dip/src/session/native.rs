@@ -328,14 +328,15 @@ impl Session {
         self.output.is_empty() && self.bodies.is_empty() && self.owes_credit()
     }
 
-    /// Whether there are pieces of long bodies that may be written.
-    pub(crate) fn has_pieces_to_write(&self) -> bool {
-        self.bodies.has_pieces()
+    /// Whether there are bytes that may be written.
+    pub(crate) fn has_some_to_write(&self) -> bool {
+        !self.output.is_empty() || self.bodies.has_pieces()
     }
 
-    /// Whether something waits for room in the output: calls, one-way messages, long bodies.
+    /// Whether there is anything more to write, now or once there is room or credit for it.
     pub(crate) fn has_more_to_write(&self) -> bool {
-        !self.bodies.is_empty() || !self.queued.is_empty() || !self.unpaid.is_empty()
+        let waits = !self.queued.is_empty() || !self.unpaid.is_empty();
+        waits || !self.output.is_empty() || !self.bodies.is_empty()
     }
 
     /// Whether everything that was let out is written.

@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dip::{CallError, Code, Limits, Protocol, Reason, Rejection, Slow, handler};
+use dip::{
+    CallError, Client, Code, Connection, Limits, Protocol, Reason, Rejection, Router, Slow, handler,
+};
+use dip_tests::valve::{Valve, Valved};
 use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
+use tokio::sync::Notify;
 
 use super::support::{Add, Echo, in_time, served, served_with};
 
@@ -70,6 +75,60 @@ async fn small_calls_do_not_wait_for_long_bodies() {
     }
     assert!(in_time(long).await.unwrap().unwrap().len() == 16 << 20);
     assert!(beside > 3, "{beside} calls went by");
+}
+
+/// Is answered when a [`Word`] was said beside it.
+#[derive(Protocol)]
+#[mtype("native.long_story")]
+#[protocol(codec = raw)]
+struct LongStory(Bytes);
+
+#[derive(Serialize, Deserialize, Protocol)]
+#[mtype("native.word")]
+struct Word;
+
+static SAID: Notify = Notify::const_new();
+
+#[handler(group = "native_word")]
+async fn long_story(_: LongStory) {
+    SAID.notified().await;
+}
+
+#[handler(group = "native_word")]
+async fn word(_: Word) {
+    SAID.notify_one();
+}
+
+/// What is put in while the socket is full leaves when there is room, though nothing else happens.
+#[tokio::test]
+async fn a_call_that_was_put_in_while_the_socket_was_full_leaves_behind_the_body_that_filled_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("s");
+    let listener = UnixListener::bind(&path).unwrap();
+    for len in [300, 400, 480, 700].map(|kib| kib << 10) {
+        let valve = Valve::default();
+        let router = Router::new().handler(long_story).handler(word);
+        let accepts = async {
+            let (theirs, _) = listener.accept().await.unwrap();
+            tokio::spawn(Connection::over(Valved::new(theirs, valve.clone()), router).run())
+        };
+        let (client, server) = tokio::join!(Client::builder(&path).connect(), accepts);
+        let client = client.unwrap();
+        let put_in = async |call| {
+            let call = tokio::spawn(call);
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            call
+        };
+        valve.shut();
+        let story = put_in(client.send(&LongStory(bytes(len)))).await;
+        let word = put_in(client.send(&Word)).await;
+        valve.open();
+        in_time(word).await.unwrap().unwrap();
+        in_time(story).await.unwrap().unwrap();
+        server.abort();
+    }
 }
 
 #[tokio::test]
