@@ -195,8 +195,16 @@ async fn a_thousand_connections_that_say_nothing_leave_room_for_others() {
     let timed_out = || running.server.stats().closed(CloseReason::HandshakeTimeout);
     until(|| evicted() + timed_out() == 1_000).await;
     assert!(timed_out() <= 64, "{}", timed_out());
-    assert_eq!(silent[0].rest().await, "ConnectionError('too many connections say nothing')");
-    assert_eq!(silent[999].rest().await, "ConnectionError('no frame in time')");
+    // The oldest go first; which those are is up to the threads that accepted them.
+    let mut told = [0; 2];
+    for silent in &mut silent {
+        match &*silent.rest().await {
+            "ConnectionError('too many connections say nothing')" => told[0] += 1,
+            "ConnectionError('no frame in time')" => told[1] += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(told, [evicted(), timed_out()]);
     assert_eq!(honest.ask(NOTE, "").await, "ok");
 }
 
