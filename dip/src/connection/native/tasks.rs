@@ -19,7 +19,8 @@ pub(super) struct Tasks(Mutex<FxHashMap<RequestKey, Task>>);
 /// A handler that runs as a task.
 struct Task {
     context: Context,
-    abort: AbortHandle,
+    /// `None` until it is spawned.
+    abort: Option<AbortHandle>,
     stoppable: bool,
 }
 
@@ -50,9 +51,13 @@ impl Tasks {
             };
             call.end.answer(outcome);
         };
-        // A task that is done before it stands here waits for its turn to take itself out.
-        let mut tasks = self.lock();
-        tasks.insert(key, Task { context, abort: service.spawn(task), stoppable });
+        // A runtime that shuts down drops what is spawned at once, and so answers the call: it stands
+        // here before, and the lock is not held.
+        self.lock().insert(key, Task { context, abort: None, stoppable });
+        let abort = service.spawn(task);
+        if let Some(task) = self.lock().get_mut(&key) {
+            task.abort = Some(abort);
+        }
     }
 
     /// Nobody waits for the reply any more: the handler is stopped if it can be, and its call is
@@ -71,7 +76,7 @@ impl Tasks {
         drop(tasks);
         context.progress().give_up(why);
         if stops {
-            abort.abort();
+            abort.as_ref().map(AbortHandle::abort);
             return Stopped::Stops;
         }
         Stopped::RunsOn

@@ -132,6 +132,10 @@ impl Output {
 
     /// Takes all that another one has, behind what is here.
     pub(crate) fn append(&mut self, other: &mut Self) {
+        // One that is topped up again and again is never empty: it keeps nothing that is written.
+        self.small.drain(..self.written);
+        self.pieces.iter_mut().for_each(|(at, _)| *at -= self.written);
+        self.written = 0;
         let small = self.small.len();
         self.small.extend_from_slice(&other.small[other.written..]);
         let pieces = other.pieces.drain(..);
@@ -244,7 +248,7 @@ mod tests {
             let filled = output.slices(&mut slices);
             let rest: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
             assert!(rest == flat[written..] && output.len() == rest.len(), "{written}");
-            assert!(!output.terminals_below(0, 2));
+            assert!(output.written == 0 && !output.terminals_below(0, 2));
             output.advance(more.len() - written);
             assert!(output.terminals_below(0, 2) && !output.terminals_below(0, 1));
             output.advance(more.len() - written);
