@@ -103,27 +103,27 @@ async fn word(_: Word) {
 #[tokio::test]
 async fn a_call_that_was_put_in_while_the_socket_was_full_leaves_behind_the_body_that_filled_it() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("s");
-    let listener = UnixListener::bind(&path).unwrap();
     for len in [300, 400, 480, 700].map(|kib| kib << 10) {
+        let path = directory.path().join(len.to_string());
+        let listener = UnixListener::bind(&path).unwrap();
         let valve = Valve::default();
-        let router = Router::new().handler(long_story).handler(word);
-        let accepts = async {
-            let (theirs, _) = listener.accept().await.unwrap();
-            tokio::spawn(Connection::over(Valved::new(theirs, valve.clone()), router).run())
-        };
-        let (client, server) = tokio::join!(Client::builder(&path).connect(), accepts);
-        let client = client.unwrap();
-        let put_in = async |call| {
-            let call = tokio::spawn(call);
+        let reading = valve.clone();
+        let server = tokio::spawn(async move {
+            let stream = Valved::new(listener.accept().await.unwrap().0, reading);
+            let router = Router::new().handler(long_story).handler(word);
+            Connection::over(stream, router).run().await
+        });
+        let client = Client::connect(&path).await.unwrap();
+        let yields = async || {
             for _ in 0..20 {
                 tokio::task::yield_now().await;
             }
-            call
         };
         valve.shut();
-        let story = put_in(client.send(&LongStory(bytes(len)))).await;
-        let word = put_in(client.send(&Word)).await;
+        let story = tokio::spawn(client.send(&LongStory(bytes(len))));
+        yields().await;
+        let word = tokio::spawn(client.send(&Word));
+        yields().await;
         valve.open();
         in_time(word).await.unwrap().unwrap();
         in_time(story).await.unwrap().unwrap();
