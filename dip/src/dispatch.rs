@@ -7,7 +7,6 @@ mod turn;
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,14 +16,14 @@ pub(crate) use self::running::Running;
 use self::running::Starts;
 use self::turn::Turn;
 use crate::codec::{Body, DecodeLimits, Encoded};
-use crate::context::{Context, Surroundings};
+use crate::context::{Context, Here, Surroundings};
 use crate::guard::{Guarded, guarded};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection, Work, Written};
+use crate::reply::{Code, Rejection, Started, Written};
 use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole.
@@ -39,13 +38,6 @@ pub(crate) struct Arrival<'a> {
     pub(crate) scope: Option<Scope>,
     /// Calls within calls are not held back by others: those they serve wait for them.
     pub(crate) nested: bool,
-}
-
-/// Where a handler may run at once that need not wait for anything before: its reply goes behind
-/// others.
-pub(crate) struct Here<'a, 'b> {
-    pub(crate) cx: &'a mut task::Context<'b>,
-    pub(crate) replies: &'a mut Vec<u8>,
 }
 
 /// A message whose handler has been started, or that needs none.
@@ -73,7 +65,7 @@ impl Sender<'_> {
     pub(crate) fn dispatch(
         &mut self,
         arrival: Arrival<'_>,
-        here: Option<Here<'_, '_>>,
+        here: Option<Here<'_>>,
     ) -> Dispatched {
         let Arrival { mtype, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(mtype.number());
@@ -108,7 +100,7 @@ impl Sender<'_> {
         &mut self,
         handler: &'static HandlerEntry,
         arrival: Arrival<'_>,
-        here: Option<Here<'_, '_>>,
+        here: Option<Here<'_>>,
     ) -> Dispatched {
         let to = arrival.to;
         if let Some(to) = to {
@@ -127,7 +119,7 @@ impl Sender<'_> {
         &mut self,
         handler: &'static HandlerEntry,
         arrival: Arrival<'_>,
-        here: Option<Here<'_, '_>>,
+        here: Option<Here<'_>>,
     ) -> Result<Dispatched, Rejection> {
         let Arrival { mtype, to, body, deadline, scope, nested } = arrival;
         if handler.order.is_some_and(self.would_deadlock) {
@@ -144,6 +136,7 @@ impl Sender<'_> {
             false => None,
         };
         let limits = self.decode_limits(body.len());
+        let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
         let around = Surroundings {
             mtype,
             peer: self.peer,
@@ -152,30 +145,21 @@ impl Sender<'_> {
             states: self.service.states(),
             spare: Cell::new(self.spare.take()),
             made: OnceCell::new(),
+            here: here.filter(|_| handler.order.is_none() && !received && !apart()),
+            name: handler.name,
         };
         let request = Request { body, limits: &limits, around: &around };
-        let work = guarded(|| (handler.start)(request), handler.name).flatten()?.0;
-        let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
-        let work = match (here, work) {
-            (Some(here), Work::Future(handling))
-                if handler.order.is_none() && !received && !apart() =>
-            {
-                if let Some(context) = around.made.get() {
-                    context.begin();
-                }
-                let mut guarded = Guarded::new(handling, handler.name);
-                return Ok(match guarded.poll(here.cx, here.replies) {
-                    Poll::Ready(written) => {
-                        *self.spare = around.into_spare();
-                        Dispatched::Done(written)
-                    }
-                    Poll::Pending => {
-                        let context = around.into_context();
-                        Dispatched::Running(Running::begun(handler, context, guarded))
-                    }
-                });
+        let work = match guarded(|| (handler.start)(request), handler.name).flatten()?.0 {
+            Started::Ended(written) => {
+                *self.spare = around.into_spare();
+                return Ok(Dispatched::Done(written));
             }
-            (_, work) => work,
+            Started::Pending(handling) => {
+                let guarded = Guarded::new(handling, handler.name);
+                let context = around.into_context();
+                return Ok(Dispatched::Running(Running::begun(handler, context, guarded)));
+            }
+            Started::Waiting(work) => work,
         };
         let context = around.into_context();
         let turn = Turn::of(handler.order.map(|order| match order {

@@ -179,10 +179,10 @@ impl<'a> Request<'a> {
     pub fn decode<M, T, E, S: Shape>(
         self,
         message: Message<M, T, E, S>,
-    ) -> Result<(M, S::Reply<M, T, E>, &'a Surroundings<'a>), Rejection> {
+    ) -> Result<(M, S::Reply<'a, M, T, E>, &'a Surroundings<'a>), Rejection> {
         let around = self.around;
         let value = (message.read)(self).map_err(|error| Rejection::from_decode(&error))?;
-        Ok((value, message.answer.into(), around))
+        Ok((value, (message.answer, around).into(), around))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
+use crate::context::Surroundings;
 use crate::mtype::Mtype;
 use crate::reply::{Answer, OneReply};
 use crate::schema::Schema;
@@ -90,7 +91,7 @@ impl<M: Protocol<Reply = ()>> Acknowledged for M {}
 /// How many replies a message has: [`Once`]. Streams will be the second shape.
 pub trait Shape: sealed::Sealed + 'static {
     #[doc(hidden)]
-    type Reply<M, T, E>: From<Answer<M, T, E>>;
+    type Reply<'a, M, T, E>: From<(Answer<M, T, E>, &'a Surroundings<'a>)>;
 }
 
 mod sealed {
@@ -104,7 +105,7 @@ pub enum Once {}
 impl sealed::Sealed for Once {}
 
 impl Shape for Once {
-    type Reply<M, T, E> = OneReply<M, T, E>;
+    type Reply<'a, M, T, E> = OneReply<'a, M, T, E>;
 }
 
 /// The error type of messages that declare none: it has no values.

@@ -2,12 +2,14 @@
 
 mod answer;
 mod code;
+mod place;
 mod rejection;
 
 pub use answer::Running;
-pub(crate) use answer::{Answer, Handling, OneReply, Outcome, Work, Written};
+pub(crate) use answer::{Answer, Handling, OneReply, Outcome, Started, Work, Written};
 pub use code::Code;
 pub(crate) use code::Handled;
+pub(crate) use place::Places;
 pub use rejection::Rejection;
 
 /// What a handler ended with instead of a reply.

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{Code, Failure, IntoReply, Rejection};
 use crate::codec::{BodyMut, EncodeError, Encoded};
+use crate::context::Surroundings;
 use crate::limits::MAX_REPLY;
 
 /// How the reply to a message is written.
@@ -48,15 +49,18 @@ impl<M, T, E> Answer<M, T, E> {
 
 /// The reply to a message that has one.
 #[doc(hidden)]
-pub struct OneReply<M, T, E>(Answer<M, T, E>);
+pub struct OneReply<'a, M, T, E> {
+    answer: Answer<M, T, E>,
+    around: &'a Surroundings<'a>,
+}
 
-impl<M, T, E> From<Answer<M, T, E>> for OneReply<M, T, E> {
-    fn from(answer: Answer<M, T, E>) -> Self {
-        Self(answer)
+impl<'a, M, T, E> From<(Answer<M, T, E>, &'a Surroundings<'a>)> for OneReply<'a, M, T, E> {
+    fn from((answer, around): (Answer<M, T, E>, &'a Surroundings<'a>)) -> Self {
+        Self { answer, around }
     }
 }
 
-impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
+impl<M: 'static, T: 'static, E: 'static> OneReply<'_, M, T, E> {
     /// The handler is an `async fn`.
     pub fn with_output_of<Fut, K>(self, future: Fut) -> Result<Running, Rejection>
     where
@@ -64,8 +68,8 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
         Fut::Output: IntoReply<M, T, E, K>,
         K: 'static,
     {
-        let handling = Answering { future, answer: self.0, kind: PhantomData::<fn(K)> };
-        Ok(Running(Work::Future(Box::pin(handling))))
+        let handling = Answering { future, answer: self.answer, kind: PhantomData::<fn(K)> };
+        Ok(Running(self.around.run(handling)))
     }
 
     /// The handler is a plain `fn` that may block.
@@ -74,19 +78,29 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<M, T, E> {
         F: FnOnce() -> R + Send + 'static,
         R: IntoReply<M, T, E, K>,
     {
-        let answer = self.0;
-        Ok(Running(Work::Blocking(Box::new(move || answer.encode(function().into_reply())))))
+        let answer = self.answer;
+        let work = Work::Blocking(Box::new(move || answer.encode(function().into_reply())));
+        Ok(Running(Started::Waiting(work)))
     }
 }
 
 /// A handler under way: its reply as bytes, or why there is none.
 #[doc(hidden)]
-pub struct Running(pub(crate) Work);
+pub struct Running(pub(crate) Started);
 
 pub(crate) type Outcome = Result<Bytes, Rejection>;
 
 /// A reply that was appended to a buffer, or stands for itself.
 pub(crate) type Written = Result<Encoded, Rejection>;
+
+/// How far a handler is.
+pub(crate) enum Started {
+    /// Its code has not begun.
+    Waiting(Work),
+    /// It was polled once, and has to wait.
+    Pending(Pin<Box<dyn Handling>>),
+    Ended(Written),
+}
 
 pub(crate) enum Work {
     Future(Pin<Box<dyn Handling>>),

@@ -1,6 +1,7 @@
 //! What became of the messages that were handled where they were read. The session is told of many
 //! at once.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ pub(super) struct Answers {
     /// One-way messages that are over.
     pub(super) over: Receipts,
     /// The replies, one behind the other.
-    pub(super) replies: Vec<u8>,
+    pub(super) replies: RefCell<Vec<u8>>,
 }
 
 /// What became of a call.
@@ -38,14 +39,15 @@ impl Answers {
     }
 
     pub(super) fn tell(&mut self, session: &mut Session) {
+        let replies = self.replies.get_mut();
         for answer in self.answers.drain(..) {
             match answer {
-                Answer::Here(key, reply) => session.reply(key, Body::from(&self.replies[reply])),
+                Answer::Here(key, reply) => session.reply(key, Body::from(&replies[reply])),
                 Answer::Own(key, body) => session.reply(key, body.into()),
             }
         }
         session.notices_ended(std::mem::take(&mut self.over));
-        self.replies.clear();
-        self.replies.shrink_to(KEPT);
+        replies.clear();
+        replies.shrink_to(KEPT);
     }
 }

@@ -1,5 +1,6 @@
 //! What the peer sends: checked, dispatched, answered, stopped.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,14 +17,14 @@ use super::answers::Answer;
 use super::effort::{Effort, SLOW};
 use super::tasks::{self, Stopped};
 use crate::codec::{Body, Encoded};
-use crate::context::{Context, GivenUp};
-use crate::dispatch::{Arrival, Dispatched, Here, Running, Sender};
+use crate::context::{Context, GivenUp, Here};
+use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::handler::Order;
 use crate::limits;
 use crate::link::{Link, Scope};
 use crate::mtype::Mtype;
 use crate::peer::Peer;
-use crate::reply::{Code, Written};
+use crate::reply::{Code, Places, Written};
 use crate::service::{Lane, Service};
 use crate::session::native::{
     Event, NoticeHead, Receipt, Received, RequestHead, RequestKey, Violation, Why,
@@ -58,17 +59,19 @@ impl Connection {
         let mut batch = Batch { any: false, more: true };
         let mut handled = 0;
         let mut violation = None;
+        let places = RefCell::new(Places::of_thread());
         while handled < BATCH && batch.more && violation.is_none() {
             let (event, taken) = self.take(now, &mut batch);
             violation = taken.err();
             let mut received = std::mem::take(self.input.received());
             handled += received.len();
             for message in received.drain(..) {
-                self.take_in_hand(message, cap, cx);
+                self.take_in_hand(message, cap, &places, cx);
             }
             *self.input.received() = received;
             self.follow(event);
         }
+        places.into_inner().keep();
         if !self.answers.is_empty() {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
@@ -105,10 +108,17 @@ impl Connection {
     }
 
     /// Handles a message, which has no more time than until `cap`.
-    fn take_in_hand(&mut self, received: Received, cap: Instant, cx: &mut task::Context<'_>) {
+    fn take_in_hand(
+        &mut self,
+        received: Received,
+        cap: Instant,
+        places: &RefCell<Places>,
+        cx: &mut task::Context<'_>,
+    ) {
         let Self { serving, input, account, spare, answers, timed, .. } = self;
-        let (from, replies) = (answers.replies.len(), &mut answers.replies);
-        let here = if *timed == 0 { Some(Here { cx: &mut *cx, replies }) } else { None };
+        let from = answers.replies.get_mut().len();
+        let here = Here { waker: cx.waker(), places, replies: &answers.replies };
+        let here = (*timed == 0).then_some(here);
         match received {
             Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
@@ -137,7 +147,7 @@ impl Connection {
                 }
             }
         }
-        if self.answers.replies.len() > WAITING {
+        if self.answers.replies.get_mut().len() > WAITING {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
     }
@@ -147,7 +157,7 @@ impl Connection {
         if let Some(order) = running.handler().order {
             self.serving.link.lock().session.hold_lane(key, number(order));
         }
-        let from = self.answers.replies.len();
+        let from = self.answers.replies.get_mut().len();
         let Poll::Ready(written) = self.poll_first(&mut running, cx) else {
             let Serving { link, service, .. } = &self.serving;
             return self.tasks.start(key, running, link, service);
@@ -160,7 +170,7 @@ impl Connection {
     fn answer(&mut self, key: RequestKey, from: usize, written: Written) {
         match written {
             Ok(Encoded::Copied) => {
-                let reply = from..self.answers.replies.len();
+                let reply = from..self.answers.replies.get_mut().len();
                 self.answers.push(Answer::Here(key, reply));
             }
             Ok(Encoded::Shared(body)) => self.answers.push(Answer::Own(key, body)),
@@ -198,7 +208,7 @@ impl Connection {
             return Poll::Pending;
         }
         let effort = (self.timed > 0).then(Effort::begin);
-        let polled = running.poll(service, cx, &mut self.answers.replies);
+        let polled = running.poll(service, cx, self.answers.replies.get_mut());
         if let Some(effort) = effort
             && let Some(to) = service.routes().find(running.context().mtype().number())
         {
@@ -303,7 +313,7 @@ impl Serving {
         &self,
         arrival: Arrival<'_>,
         spare: &mut Option<Context>,
-        here: Option<Here<'_, '_>>,
+        here: Option<Here<'_>>,
     ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
         let request = arrival.scope.and_then(|scope| scope.request);
