@@ -280,8 +280,8 @@ impl Drop for Connection {
 struct Passive;
 
 impl Admission for Passive {
-    fn max_len(&mut self, _: u32, _: bool) -> Result<u64, Refusal> {
-        Err(Refusal { code: code::UNSUPPORTED, text: "no messages are taken here".to_owned() })
+    fn max_len(&mut self, _: u32, _: bool) -> Result<u64, Box<Refusal>> {
+        Err(Refusal::of(code::UNSUPPORTED, "no messages are taken here"))
     }
 
     fn reserve(&mut self, _: u64) -> bool {

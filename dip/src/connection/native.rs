@@ -29,7 +29,7 @@ use crate::service::{CloseReason, Memory, Service};
 use crate::session::native::{Input, Output};
 use crate::transport::Stream;
 
-use admission::Account;
+use admission::{Account, Known};
 use alarms::{Alarm, Alarms};
 use answers::Answers;
 use requests::Serving;
@@ -64,6 +64,8 @@ pub(crate) struct Connection {
     /// Batches in which handlers are timed.
     timed: u8,
     account: Account,
+    /// The type of the last message.
+    known: Option<Known>,
     pace: Pace,
     /// Bytes came since the session was last told so.
     heard: bool,
@@ -95,6 +97,7 @@ impl Connection {
     ) -> Self {
         Self {
             account: Account::new(Memory::new(service.memory())),
+            known: None,
             output: Output::default(),
             tasks: Arc::default(),
             answers: Answers::default(),

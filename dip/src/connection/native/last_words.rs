@@ -68,8 +68,8 @@ impl Drop for Connection {
             // A peer that is gone has nothing to lose.
             _ = self.write_now();
         }
-        let Self { serving, account, input, .. } = &mut *self;
-        input.end(&mut Admitting { serving, account });
+        let Self { serving, account, input, known, .. } = &mut *self;
+        input.end(&mut Admitting { serving, account, known });
         self.serving.link.retire();
         self.serving.link.lock().ended(&mut self.woken);
         self.follow_events();

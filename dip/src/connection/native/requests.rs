@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::coop::unconstrained;
 
 use super::Connection;
-use super::admission::Admitting;
+use super::admission::{Admitting, Known};
 use super::answers::Answer;
 use super::effort::{Effort, SLOW};
 use super::tasks::{self, Stopped};
@@ -85,11 +85,11 @@ impl Connection {
     /// Takes whole messages from the input, up to the first that has to do with one before it: what is
     /// given up stops before that begins which came behind it.
     fn take(&mut self, now: Instant, batch: &mut Batch) -> (Option<Event>, Result<(), Violation>) {
-        let Self { serving, input, account, woken, answers, .. } = self;
+        let Self { serving, input, account, known, woken, answers, .. } = self;
         let mut state = serving.link.lock();
         state.begin_turn();
         answers.tell(&mut state.session);
-        let mut admission = Admitting { serving, account };
+        let mut admission = Admitting { serving, account, known };
         while input.received().len() < TOGETHER {
             match input.next(&mut state.session, &mut admission, now) {
                 Ok(true) => batch.any = true,
@@ -115,7 +115,7 @@ impl Connection {
         places: &RefCell<Places>,
         cx: &mut task::Context<'_>,
     ) {
-        let Self { serving, input, account, spare, answers, timed, .. } = self;
+        let Self { serving, input, account, known, spare, answers, timed, .. } = self;
         let from = answers.replies.get_mut().len();
         let here = Here { waker: cx.waker(), places, replies: &answers.replies };
         let here = (*timed == 0).then_some(here);
@@ -125,7 +125,7 @@ impl Connection {
                 let RequestHead { key, mtype, deadline, depth, trace } = head;
                 let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
                 let body = input.body(body);
-                let arrival = serving.arrival(mtype, body, scope, deadline, depth > 0);
+                let arrival = serving.arrival(known.as_ref(), mtype, body, scope, deadline, depth > 0);
                 let dispatched = serving.dispatch(arrival, spare, here);
                 account.release(reserved);
                 match dispatched {
@@ -138,7 +138,7 @@ impl Connection {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
                 let scope = Scope { request: None, deadline: None, trace };
                 let body = input.body(body);
-                let arrival = serving.arrival(mtype, body, scope, cap, false);
+                let arrival = serving.arrival(known.as_ref(), mtype, body, scope, cap, false);
                 let dispatched = serving.dispatch(arrival, spare, here);
                 account.release(reserved);
                 match dispatched {
@@ -297,13 +297,17 @@ impl Serving {
 
     fn arrival<'a>(
         &'a self,
+        known: Option<&'a Known>,
         mtype: u32,
         body: Body<'a>,
         scope: Scope,
         deadline: Instant,
         nested: bool,
     ) -> Arrival<'a> {
-        let to = self.service.routes().find(mtype);
+        let to = match known {
+            Some(known) if known.mtype == mtype => Some(&known.to),
+            _ => self.service.routes().find(mtype),
+        };
         let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
         Arrival { mtype, to, body, deadline, scope: Some(scope), nested }
     }

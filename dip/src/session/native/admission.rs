@@ -11,7 +11,7 @@ use crate::wire::native::{Failure, Header, Kind, Metadata, code};
 /// What a session asks before it takes a message in: look-ups, no code of users.
 pub(crate) trait Admission {
     /// The longest body of this type in bytes, or why none is taken.
-    fn max_len(&mut self, mtype: u32, notify: bool) -> Result<u64, Refusal>;
+    fn max_len(&mut self, mtype: u32, notify: bool) -> Result<u64, Box<Refusal>>;
 
     /// Holds memory for a body over 16 KiB; `false` if there is not so much.
     fn reserve(&mut self, bytes: u64) -> bool;
@@ -25,6 +25,14 @@ pub(crate) trait Admission {
 pub(crate) struct Refusal {
     pub(crate) code: u16,
     pub(crate) text: String,
+}
+
+impl Refusal {
+    /// In a box: most messages are taken in.
+    #[cold]
+    pub(crate) fn of(code: u16, text: impl Into<String>) -> Box<Self> {
+        Box::new(Self { code, text: text.into() })
+    }
 }
 
 /// What the first frame of a message of theirs says.
@@ -94,7 +102,8 @@ impl Session {
                 let key = self.requests.insert(request);
                 Ok(Verdict::Taken(Admitted { key, deadline, depth }, reserved))
             }
-            Err(Refusal { code, text }) => {
+            Err(refusal) => {
+                let Refusal { code, text } = *refusal;
                 self.write_refusal(id, depth, code, &text);
                 if more {
                     self.requests.insert(request);
@@ -111,8 +120,8 @@ impl Session {
         first: &First<'_>,
         notify: bool,
         admission: &mut impl Admission,
-    ) -> Result<u64, Refusal> {
-        let refuse = |code, text| Err(Refusal { code, text });
+    ) -> Result<u64, Box<Refusal>> {
+        let refuse = |code, text: String| Err(Refusal::of(code, text));
         let Metadata { unsupported, message_id, .. } = first.metadata;
         if let Some(tag) = unsupported {
             return refuse(code::UNSUPPORTED, format!("metadata {tag:#04x} is not known here"));
@@ -161,8 +170,8 @@ impl Session {
     }
 
     #[inline]
-    pub(super) fn refuse_request(&self, depth: u16) -> Option<Refusal> {
-        let refusal = |code, text: &str| Some(Refusal { code, text: text.to_owned() });
+    pub(super) fn refuse_request(&self, depth: u16) -> Option<Box<Refusal>> {
+        let refusal = |code, text: &str| Some(Refusal::of(code, text));
         let deepest = u16::from(self.ours.deepest);
         if self.leaving {
             return refusal(code::SHUTTING_DOWN, "no more calls are taken");

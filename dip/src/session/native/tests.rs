@@ -37,8 +37,8 @@ impl Default for House {
 }
 
 impl Admission for House {
-    fn max_len(&mut self, mtype: u32, _: bool) -> Result<u64, Refusal> {
-        let unknown = || Refusal { code: 2, text: "no".to_owned() };
+    fn max_len(&mut self, mtype: u32, _: bool) -> Result<u64, Box<Refusal>> {
+        let unknown = || Refusal::of(2, "no");
         if mtype == UNKNOWN { Err(unknown()) } else { Ok(self.max_len) }
     }
 

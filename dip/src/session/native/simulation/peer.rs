@@ -38,9 +38,9 @@ struct House {
 }
 
 impl Admission for House {
-    fn max_len(&mut self, mtype: u32, _: bool) -> Result<u64, Refusal> {
+    fn max_len(&mut self, mtype: u32, _: bool) -> Result<u64, Box<Refusal>> {
         let known = mtype & UNKNOWN == 0;
-        known.then_some(90_000).ok_or(Refusal { code: 2, text: "unknown".to_owned() })
+        known.then_some(90_000).ok_or_else(|| Refusal::of(2, "unknown"))
     }
 
     fn reserve(&mut self, bytes: u64) -> bool {
