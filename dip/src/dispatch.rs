@@ -23,15 +23,14 @@ use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection, Started, Written};
+use crate::reply::{Code, Rejection, Started, Work, Written};
 use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
-/// A message that has arrived whole.
+/// A message that has arrived whole, besides its body.
 pub(crate) struct Arrival<'a> {
     pub(crate) mtype: Mtype,
     /// Where messages of its type go, if anybody knows it.
     pub(crate) to: Option<&'a Arc<Destination>>,
-    pub(crate) body: Body<'a>,
     /// Until when its handler may take.
     pub(crate) deadline: Instant,
     /// The call it came with, to which messages to its sender belong; on the native wire.
@@ -53,7 +52,7 @@ pub(crate) struct Sender<'a> {
     /// Room for messages that are acknowledged before they are handled.
     pub(crate) queue: &'a Arc<Semaphore>,
     /// What surrounded an earlier message, to be used again unless somebody has kept it.
-    pub(crate) spare: &'a mut Option<Context>,
+    pub(crate) spare: &'a Cell<Option<Context>>,
     /// Keeps ordered handlers of this connection apart.
     pub(crate) lane: &'a Lane,
     /// Whether a handler of that order would wait for one that waits for it.
@@ -61,19 +60,35 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Decodes a message and starts its handler.
+    /// Decodes a message and starts its handler: to run it to its end, if it may run here and need not
+    /// wait.
     pub(crate) fn dispatch(
-        &mut self,
-        arrival: Arrival<'_>,
+        &self,
+        arrival: &Arrival<'_>,
+        body: Body<'_>,
         here: Option<Here<'_>>,
     ) -> Dispatched {
-        let Arrival { mtype, to, .. } = arrival;
+        let &Arrival { mtype, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(mtype.number());
-        match (to.and_then(|to| to.handler).or_else(fallback), to) {
-            (Some(handler), _) => self.start(handler, arrival, here),
-            (None, Some(to)) => Dispatched::Done(self.unhandled(to, arrival.body)),
-            (None, None) => Dispatched::Done(Err(Rejection::unknown_type(mtype))),
+        let Some(handler) = to.and_then(|to| to.handler).or_else(fallback) else {
+            return Dispatched::Done(match to {
+                Some(to) => self.unhandled(to, body),
+                None => Err(Rejection::unknown_type(mtype)),
+            });
+        };
+        if let Some(to) = to {
+            to.counters.count.fetch_add(1, Relaxed);
         }
+        let apart = handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
+        let begun = match here {
+            Some(here) if handler.is_plain() && !apart => self.run(handler, arrival, body, here),
+            _ => self.begin(handler, arrival, body, apart),
+        };
+        let dispatched = begun.unwrap_or_else(|why| Dispatched::Done(Err(why)));
+        if let (Dispatched::Done(Err(_)), Some(to)) = (&dispatched, to) {
+            to.counters.ended(false);
+        }
+        dispatched
     }
 
     /// A known type that nobody handles.
@@ -96,70 +111,63 @@ impl Sender<'_> {
         answer.map(|()| Encoded::Copied)
     }
 
-    fn start(
-        &mut self,
+    /// Runs a handler that waits for nothing before.
+    fn run(
+        &self,
         handler: &'static HandlerEntry,
-        arrival: Arrival<'_>,
-        here: Option<Here<'_>>,
-    ) -> Dispatched {
-        let to = arrival.to;
-        if let Some(to) = to {
-            to.counters.count.fetch_add(1, Relaxed);
+        arrival: &Arrival<'_>,
+        body: Body<'_>,
+        here: Here<'_>,
+    ) -> Result<Dispatched, Rejection> {
+        self.check_room(arrival)?;
+        let limits = self.decode_limits(body.len());
+        let around = self.around(handler, arrival, Some(here));
+        let request = Request { body, limits: &limits, around: &around };
+        match guarded(|| (handler.start)(request), handler.name).flatten()?.0 {
+            Started::Ended(written) => {
+                around.end();
+                Ok(Dispatched::Done(written))
+            }
+            Started::Pending(handling) => {
+                let guarded = Guarded::new(handling, handler.name);
+                let running = Running::begun(handler, around.into_context(), guarded);
+                Ok(Dispatched::Running(running))
+            }
+            Started::Waiting(work) => {
+                let (context, starts) = (around.into_context(), Starts::Here);
+                let running = Running::new(handler, context, work, Turn::of(None), starts);
+                Ok(Dispatched::Running(running))
+            }
         }
-        let begun = self.begin(handler, arrival, here);
-        let dispatched = begun.unwrap_or_else(|why| Dispatched::Done(Err(why)));
-        if let (Dispatched::Done(Err(_)), Some(to)) = (&dispatched, to) {
-            to.counters.ended(false);
-        }
-        dispatched
     }
 
     /// What refuses a message for want of room does so before any code of its type runs.
     fn begin(
-        &mut self,
+        &self,
         handler: &'static HandlerEntry,
-        arrival: Arrival<'_>,
-        here: Option<Here<'_>>,
+        arrival: &Arrival<'_>,
+        body: Body<'_>,
+        apart: bool,
     ) -> Result<Dispatched, Rejection> {
-        let Arrival { mtype, to, body, deadline, scope, nested } = arrival;
         if handler.order.is_some_and(self.would_deadlock) {
             let why = "a handler it serves holds the lane that its own handler has to wait for";
             return Err(Rejection::of(Code::WouldDeadlock, "RuntimeError", why));
         }
         let received = handler.ack == Ack::Received;
-        if !received && !nested && self.service.is_full() {
-            return Err(overloaded("the server runs as many handlers as it may"));
-        }
         // What waits unanswered is not in the hands of its connection any more.
-        let memory = match received {
-            true => Some(self.reserve(body.len())?),
-            false => None,
+        let memory = if received {
+            Some(self.reserve(body.len())?)
+        } else {
+            self.check_room(arrival)?;
+            None
         };
         let limits = self.decode_limits(body.len());
-        let apart = || handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
-        let around = Surroundings {
-            mtype,
-            peer: self.peer,
-            scope,
-            deadline,
-            states: self.service.states(),
-            spare: Cell::new(self.spare.take()),
-            made: OnceCell::new(),
-            here: here.filter(|_| handler.order.is_none() && !received && !apart()),
-            name: handler.name,
-        };
+        let around = self.around(handler, arrival, None);
         let request = Request { body, limits: &limits, around: &around };
         let work = match guarded(|| (handler.start)(request), handler.name).flatten()?.0 {
-            Started::Ended(written) => {
-                *self.spare = around.into_spare();
-                return Ok(Dispatched::Done(written));
-            }
-            Started::Pending(handling) => {
-                let guarded = Guarded::new(handling, handler.name);
-                let context = around.into_context();
-                return Ok(Dispatched::Running(Running::begun(handler, context, guarded)));
-            }
             Started::Waiting(work) => work,
+            Started::Pending(handling) => Work::Future(handling),
+            Started::Ended(written) => return Ok(Dispatched::Done(written)),
         };
         let context = around.into_context();
         let turn = Turn::of(handler.order.map(|order| match order {
@@ -169,7 +177,7 @@ impl Sender<'_> {
         }));
         let starts = match received {
             true => Starts::Later,
-            false if apart() => Starts::Apart,
+            false if apart => Starts::Apart,
             false => Starts::Here,
         };
         let mut running = Running::new(handler, context, work, turn, starts);
@@ -194,6 +202,30 @@ impl Sender<'_> {
             service.spawn(work);
             Ok(Bytes::new())
         })))
+    }
+
+    fn around<'a>(
+        &'a self,
+        handler: &'static HandlerEntry,
+        arrival: &'a Arrival<'a>,
+        here: Option<Here<'a>>,
+    ) -> Surroundings<'a> {
+        Surroundings {
+            arrival,
+            peer: self.peer,
+            states: self.service.states(),
+            spare: self.spare,
+            made: OnceCell::new(),
+            here,
+            name: handler.name,
+        }
+    }
+
+    fn check_room(&self, arrival: &Arrival<'_>) -> Result<(), Rejection> {
+        match arrival.nested || !self.service.is_full() {
+            true => Ok(()),
+            false => Err(overloaded("the server runs as many handlers as it may")),
+        }
     }
 
     fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Rejection> {

@@ -157,7 +157,7 @@ impl Unroutable for Unrouted {
     type Shape = Once;
 
     fn take(request: Request<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { mtype: request.around.mtype, body: request.body.into_bytes() })
+        Ok(Self { mtype: request.around.arrival.mtype, body: request.body.into_bytes() })
     }
 
     fn never(error: crate::NoError) -> Rejection {
@@ -282,6 +282,11 @@ impl HandlerEntry {
             cancel: true,
             at: Location::caller(),
         }
+    }
+
+    /// Whether it waits for nothing before it begins.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.order.is_none() && self.ack == Ack::Handled
     }
 
     pub const fn spawn(self) -> Self {

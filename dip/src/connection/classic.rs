@@ -6,6 +6,7 @@
 mod time;
 mod traffic;
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -61,7 +62,7 @@ pub(crate) struct Connection<S> {
     queue: Arc<Semaphore>,
     lane: Lane,
     /// What surrounded an earlier message.
-    spare: Option<Context>,
+    spare: Cell<Option<Context>>,
     /// Replies have no place on this wire.
     unheard: Vec<u8>,
 }
@@ -114,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let peer = Peer::new(connected.clone(), None);
         Self {
             session: Session::new(service.limits(), begun),
-            spare: None,
+            spare: Cell::default(),
             peer,
             memory: Memory::new(service.memory()),
             queue: Arc::new(Semaphore::new(
@@ -188,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                             coop::unconstrained(write).await;
                         }
                         if let Answer::Running(running) = done.answer {
-                            self.spare = Some(running.into_context());
+                            self.spare.set(Some(running.into_context()));
                         }
                     }
                     // Handlers that are ready at once would keep others from running.
@@ -259,14 +260,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             return Dispatched::Done(answer);
         }
-        let Self { service, peer, queue, spare, lane, .. } = &mut *self;
+        let Self { service, peer, queue, spare, lane, .. } = &*self;
         let to = service.routes().byte(mtype);
         let mtype = to.map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);
-        let arrival = Arrival { mtype, to, body, deadline, scope: None, nested: false };
-        let mut sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
-        sender.dispatch(arrival, None)
+        let arrival = Arrival { mtype, to, deadline, scope: None, nested: false };
+        let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
+        sender.dispatch(&arrival, body, None)
     }
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {

@@ -14,6 +14,7 @@ mod tasks;
 mod time;
 mod traffic;
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{self, Poll, Waker};
@@ -60,7 +61,7 @@ pub(crate) struct Connection {
     tasks: Arc<Tasks>,
     answers: Answers,
     /// What surrounded an earlier message.
-    spare: Option<Context>,
+    spare: Cell<Option<Context>>,
     /// Batches in which handlers are timed.
     timed: u8,
     account: Account,
@@ -101,7 +102,7 @@ impl Connection {
             output: Output::default(),
             tasks: Arc::default(),
             answers: Answers::default(),
-            spare: None,
+            spare: Cell::default(),
             timed: 0,
             pace: Pace::default(),
             heard: false,

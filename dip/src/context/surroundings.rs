@@ -2,11 +2,9 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::task::{self, Waker};
-use std::time::Instant;
 
 use super::{Context, States};
-use crate::link::Scope;
-use crate::mtype::Mtype;
+use crate::dispatch::Arrival;
 use crate::peer::Peer;
 use crate::reply::{Handling, Places, Started, Work};
 
@@ -14,13 +12,11 @@ use crate::reply::{Handling, Places, Started, Work};
 /// waits: most do neither.
 #[doc(hidden)]
 pub struct Surroundings<'a> {
-    pub(crate) mtype: Mtype,
+    pub(crate) arrival: &'a Arrival<'a>,
     pub(crate) peer: &'a Peer,
-    pub(crate) scope: Option<Scope>,
-    pub(crate) deadline: Instant,
     pub(crate) states: &'a States,
     /// What surrounded an earlier message.
-    pub(crate) spare: Cell<Option<Context>>,
+    pub(crate) spare: &'a Cell<Option<Context>>,
     pub(crate) made: OnceCell<Context>,
     pub(crate) here: Option<Here<'a>>,
     /// Of the handler.
@@ -39,16 +35,24 @@ pub(crate) struct Here<'a> {
 
 impl Surroundings<'_> {
     pub(crate) fn context(&self) -> &Context {
-        self.made.get_or_init(|| {
-            let Self { mtype, peer, scope, deadline, states, ref spare, .. } = *self;
-            Context::renewed(spare.take(), mtype, peer, scope, deadline, states)
-        })
+        self.made.get_or_init(|| self.make())
     }
 
-    pub(crate) fn into_context(self) -> Context {
-        let Self { mtype, peer, scope, deadline, states, spare, made, .. } = self;
-        let renewed = || Context::renewed(spare.into_inner(), mtype, peer, scope, deadline, states);
-        made.into_inner().unwrap_or_else(renewed)
+    pub(crate) fn into_context(mut self) -> Context {
+        self.made.take().unwrap_or_else(|| self.make())
+    }
+
+    fn make(&self) -> Context {
+        let Self { peer, states, spare, .. } = self;
+        let &Arrival { mtype, scope, deadline, .. } = self.arrival;
+        Context::renewed(spare.take(), mtype, peer, scope, deadline, states)
+    }
+
+    /// Leaves what was made for a later message.
+    pub(crate) fn end(self) {
+        if let Some(made) = self.made.into_inner() {
+            self.spare.set(Some(made));
+        }
     }
 
     /// Begins with a handler: runs it to its end, if it may run here and need not wait.
@@ -63,10 +67,5 @@ impl Surroundings<'_> {
         let (mut places, mut out) = (here.places.borrow_mut(), here.replies.borrow_mut());
         let mut cx = task::Context::from_waker(here.waker);
         places.poll(handling, self.name, &mut cx, &mut out)
-    }
-
-    /// For a later message.
-    pub(crate) fn into_spare(self) -> Option<Context> {
-        self.made.into_inner().or(self.spare.into_inner())
     }
 }

@@ -105,7 +105,6 @@ impl Places {
             }
         }
     }
-
 }
 
 impl<H: Handling> Handling for Option<H> {

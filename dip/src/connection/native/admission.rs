@@ -81,7 +81,9 @@ impl Admission for Admitting<'_> {
     fn max_len(&mut self, mtype: u32, _notify: bool) -> Result<u64, Box<Refusal>> {
         match self.known {
             Some(known) if known.mtype == mtype => Ok(known.max_len),
-            _ => self.look_up(mtype).map_err(|why| Refusal::of(why.code().number(), why.text_on_wire())),
+            _ => self
+                .look_up(mtype)
+                .map_err(|why| Refusal::of(why.code().number(), why.text_on_wire())),
         }
     }
 

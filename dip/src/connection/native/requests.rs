@@ -1,6 +1,6 @@
 //! What the peer sends: checked, dispatched, answered, stopped.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -125,8 +125,8 @@ impl Connection {
                 let RequestHead { key, mtype, deadline, depth, trace } = head;
                 let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
                 let body = input.body(body);
-                let arrival = serving.arrival(known.as_ref(), mtype, body, scope, deadline, depth > 0);
-                let dispatched = serving.dispatch(arrival, spare, here);
+                let arrival = serving.arrival(known.as_ref(), mtype, scope, deadline, depth > 0);
+                let dispatched = serving.dispatch(&arrival, body, spare, here);
                 account.release(reserved);
                 match dispatched {
                     Dispatched::Done(written) => self.answer(key, from, written),
@@ -138,8 +138,8 @@ impl Connection {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
                 let scope = Scope { request: None, deadline: None, trace };
                 let body = input.body(body);
-                let arrival = serving.arrival(known.as_ref(), mtype, body, scope, cap, false);
-                let dispatched = serving.dispatch(arrival, spare, here);
+                let arrival = serving.arrival(known.as_ref(), mtype, scope, cap, false);
+                let dispatched = serving.dispatch(&arrival, body, spare, here);
                 account.release(reserved);
                 match dispatched {
                     Dispatched::Done(_) => self.answers.over.add(receipt),
@@ -163,7 +163,7 @@ impl Connection {
             return self.tasks.start(key, running, link, service);
         };
         self.answer(key, from, written);
-        self.spare = Some(running.into_context());
+        self.spare.set(Some(running.into_context()));
     }
 
     /// A call was handled where it was read: its reply is behind others, from there on.
@@ -181,7 +181,7 @@ impl Connection {
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
     fn run_notice(&mut self, receipt: Receipt, mut running: Running, cx: &mut task::Context<'_>) {
         if self.poll_first(&mut running, cx).is_ready() {
-            self.spare = Some(running.into_context());
+            self.spare.set(Some(running.into_context()));
             return self.answers.over.add(receipt);
         }
         let Serving { link, service, .. } = &self.serving;
@@ -299,7 +299,6 @@ impl Serving {
         &'a self,
         known: Option<&'a Known>,
         mtype: u32,
-        body: Body<'a>,
         scope: Scope,
         deadline: Instant,
         nested: bool,
@@ -309,14 +308,15 @@ impl Serving {
             _ => self.service.routes().find(mtype),
         };
         let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
-        Arrival { mtype, to, body, deadline, scope: Some(scope), nested }
+        Arrival { mtype, to, deadline, scope: Some(scope), nested }
     }
 
     /// Decodes a message and starts its handler.
     fn dispatch(
         &self,
-        arrival: Arrival<'_>,
-        spare: &mut Option<Context>,
+        arrival: &Arrival<'_>,
+        body: Body<'_>,
+        spare: &Cell<Option<Context>>,
         here: Option<Here<'_>>,
     ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
@@ -325,8 +325,8 @@ impl Serving {
             let holds = |key| link.lock().session.ancestor_holds(key, number(order));
             request.is_some_and(holds)
         };
-        let mut sender = Sender { service, peer, queue, spare, lane, would_deadlock: &holds };
-        sender.dispatch(arrival, here)
+        let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &holds };
+        sender.dispatch(arrival, body, here)
     }
 }
 
