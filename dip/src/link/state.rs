@@ -100,18 +100,13 @@ impl State {
     /// What happened: who waited for it is put into `wake`, to be woken without the lock.
     #[inline]
     pub(crate) fn poll_event(&mut self, wake: &mut Vec<Waker>) -> Option<Event> {
-        loop {
-            match self.session.poll_event()? {
-                Event::Woken(ticket) => {
-                    if let Some(waker) = self.waiting.get_mut(ticket.slot()).and_then(Option::take)
-                    {
-                        self.unclaimed += 1;
-                        wake.push(waker);
-                    }
-                }
-                event => return Some(event),
+        while let Some(ticket) = self.session.poll_woken() {
+            if let Some(waker) = self.waiting.get_mut(ticket.slot()).and_then(Option::take) {
+                self.unclaimed += 1;
+                wake.push(waker);
             }
         }
+        self.session.poll_event()
     }
 
     /// Lets those look who wait for something to be over.

@@ -212,6 +212,8 @@ pub(crate) struct Session {
     keepalive: Option<Keepalive>,
     output: Output,
     events: VecDeque<Event>,
+    /// Whose outcomes are there.
+    woken: VecDeque<Ticket>,
     /// No deadline is over before.
     soonest: Option<Instant>,
     /// Calls whose time has not begun, and how much they have.
@@ -256,6 +258,7 @@ impl Session {
                 .map(|every| Keepalive::new(every, now)),
             output: Output::default(),
             events: VecDeque::new(),
+            woken: VecDeque::new(),
             soonest: None,
             starting: Vec::new(),
             held: 0,
@@ -297,19 +300,36 @@ impl Session {
     }
 
     /// What is to be told, unless the driver has seen to it meanwhile.
-    #[inline]
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if let Some(ticket) = self.poll_woken() {
+            return Some(Event::Woken(ticket));
+        }
         loop {
             let event = self.events.pop_front()?;
             let is_news = match event {
-                Event::Woken(ticket) => self.operations.has_outcome(ticket),
                 Event::Stop(key, _) => self.is_live(key),
-                Event::Goodbye { .. } => true,
+                Event::Woken(_) | Event::Goodbye { .. } => true,
             };
             if is_news {
                 return Some(event);
             }
         }
+    }
+
+    /// The next operation whose outcome is there, as [`poll_event`](Self::poll_event) says it.
+    #[inline]
+    pub(crate) fn poll_woken(&mut self) -> Option<Ticket> {
+        loop {
+            let ticket = self.woken.pop_front()?;
+            if self.operations.has_outcome(ticket) {
+                return Some(ticket);
+            }
+        }
+    }
+
+    /// Whether there may be something to tell besides outcomes.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// What is to be written, filled with credit and with pieces of long bodies while it is short.
@@ -408,7 +428,7 @@ impl Session {
             && let Claim::Waiting = operation.claim
         {
             operation.claim = Claim::There(outcome);
-            self.events.push_back(Event::Woken(ticket));
+            self.woken.push_back(ticket);
         }
     }
 

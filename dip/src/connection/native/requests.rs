@@ -99,12 +99,11 @@ impl Connection {
                 }
                 Err(violation) => return (state.poll_event(woken), Err(violation)),
             }
-            let event = state.poll_event(woken);
-            if event.is_some() {
-                return (event, Ok(()));
+            if state.session.has_news() {
+                break;
             }
         }
-        (None, Ok(()))
+        (state.poll_event(woken), Ok(()))
     }
 
     /// Handles a message, which has no more time than until `cap`.

@@ -42,24 +42,17 @@ impl Session {
         if !open || !fits || !self.queued.is_empty() || !self.may_start(0) {
             return None;
         }
-        let number = self.take_number();
-        let (stage, claim) = (Stage::Over, Claim::Waiting);
-        let (kind, deadline, parent) = (What::Call, None, None);
+        let id = self.ids.take(self.operations.next())?;
         let ticket = self.operations.insert(Operation {
-            number,
-            kind,
-            deadline,
-            parent,
+            number: self.next_number,
+            kind: What::Call,
+            deadline: None,
+            parent: None,
             depth: 0,
-            stage,
-            claim,
+            stage: Stage::Sent { id, cancelled: false },
+            claim: Claim::Waiting,
         });
-        let id = self.ids.take(ticket);
-        let (Some(id), Some(operation)) = (id, self.operations.of(ticket)) else {
-            self.operations.remove(ticket);
-            return None;
-        };
-        operation.stage = Stage::Sent { id, cancelled: false };
+        self.next_number += 1;
         self.permits[0] += 1;
         let header = Header { mtype, ..Header::new(Kind::Request, id) };
         self.output.timed(header, milliseconds(time), body);

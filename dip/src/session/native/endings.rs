@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::bodies::Owner;
 use super::flush::Doubt;
 use super::operations::{Claim, Kind as What, Stage};
-use super::{Event, Outcome, Refused, Session, Ticket, Violation};
+use super::{Outcome, Refused, Session, Ticket, Violation};
 use crate::wire::native::{Header, Kind};
 
 impl Session {
@@ -112,7 +112,7 @@ impl Session {
         let (depth, number) = (operation.depth, operation.number);
         if let (Claim::Waiting, Some(outcome)) = (&operation.claim, outcome) {
             operation.claim = Claim::There(outcome);
-            self.events.push_back(Event::Woken(ticket));
+            self.woken.push_back(ticket);
         } else {
             self.operations.sweep(ticket);
         }

@@ -90,6 +90,13 @@ struct Slot {
 }
 
 impl Operations {
+    /// What the next operation will be known by.
+    pub(super) fn next(&self) -> Ticket {
+        let slot = self.free.last().copied().unwrap_or(self.slots.len() as u32);
+        let generation = self.slots.get(slot as usize).map_or(0, |place| place.generation);
+        Ticket { slot, generation }
+    }
+
     #[inline]
     pub(super) fn insert(&mut self, operation: Operation) -> Ticket {
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -126,13 +133,6 @@ impl Operations {
             self.free(ticket.slot);
         }
         if let Claim::There(outcome) = claim { Some(outcome) } else { None }
-    }
-
-    /// Forgets an operation of which nothing has happened.
-    pub(super) fn remove(&mut self, ticket: Ticket) {
-        if self.peek(ticket).is_some() {
-            self.free(ticket.slot);
-        }
     }
 
     fn free(&mut self, slot: u32) {

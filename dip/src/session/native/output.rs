@@ -100,10 +100,7 @@ impl Output {
     #[inline]
     pub(super) fn plain(&mut self, mut header: Header, body: &[u8]) {
         header.body = length(body.len());
-        self.small.reserve(HEADER + body.len());
-        self.small.extend_from_slice(&header.encode());
-        self.small.extend_from_slice(body);
-        self.grown(HEADER + body.len());
+        self.put(&header.encode(), body);
     }
 
     /// Appends a frame that says how many milliseconds are left, and nothing else.
@@ -112,12 +109,10 @@ impl Output {
         let metadata = Metadata::timed(left);
         header.metadata = metadata.len() as u16;
         header.body = length(body.len());
-        let len = HEADER + metadata.len() + body.len();
-        self.small.reserve(len);
-        self.small.extend_from_slice(&header.encode());
-        self.small.extend_from_slice(&metadata);
-        self.small.extend_from_slice(body);
-        self.grown(len);
+        let mut head = [0; HEADER + 7];
+        head[..HEADER].copy_from_slice(&header.encode());
+        head[HEADER..].copy_from_slice(&metadata);
+        self.put(&head, body);
     }
 
     /// Appends a frame whose body is not copied if it is long.
@@ -176,6 +171,14 @@ impl Output {
         self.small.extend_from_slice(&header.encode());
         metadata.encode(&mut self.small);
         self.grown(self.small.len() - before + body);
+    }
+
+    #[inline]
+    fn put<const N: usize>(&mut self, head: &[u8; N], body: &[u8]) {
+        self.small.reserve(N + body.len());
+        self.small.extend_from_slice(head);
+        self.small.extend_from_slice(body);
+        self.grown(N + body.len());
     }
 
     fn grown(&mut self, bytes: usize) {
