@@ -1,21 +1,21 @@
-//! The table of their calls: from the first frame to the terminal one.
+//! Their calls: from the first frame to the terminal one.
 
-mod index;
+mod table;
 
 use std::time::Instant;
 
-use self::index::Index;
+use self::table::Table;
 use super::Ticket;
 use crate::wire::hello::Terms;
 
-/// One of their calls that we handle.
+/// One of their calls that we handle. Ids are used again, numbers are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RequestKey {
-    slot: u32,
-    generation: u32,
+    id: u32,
+    number: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     pub(super) id: u32,
     pub(super) depth: u16,
@@ -44,28 +44,20 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Requests {
     ours: Terms,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
     /// How many there are is bounded by permits, whatever ids a peer chooses.
-    by_id: Index,
+    table: Table,
+    next_number: u32,
     /// Those that need a permit, by depth.
     pub(super) live: Vec<usize>,
     pub(super) refused: usize,
-}
-
-#[derive(Debug, Default)]
-struct Slot {
-    generation: u32,
-    request: Option<Request>,
 }
 
 impl Requests {
     pub(super) fn new(ours: Terms) -> Self {
         Self {
             ours,
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_id: Index::default(),
+            table: Table::default(),
+            next_number: 0,
             // One more for those that are too deep.
             live: vec![0; usize::from(ours.deepest) + 2],
             refused: 0,
@@ -73,12 +65,13 @@ impl Requests {
     }
 
     pub(super) fn by_id(&self, id: u32) -> Option<RequestKey> {
-        self.by_id.get(id)
+        let &(number, _) = self.table.get(id)?;
+        Some(RequestKey { id, number })
     }
 
     pub(super) fn of(&self, key: RequestKey) -> Option<&Request> {
-        let slot = self.slots.get(key.slot as usize)?;
-        slot.request.as_ref().filter(|_| slot.generation == key.generation)
+        let (number, request) = self.table.get(key.id)?;
+        (*number == key.number).then_some(request)
     }
 
     pub(super) fn depth(&self, key: RequestKey) -> u16 {
@@ -90,41 +83,33 @@ impl Requests {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.free.len() == self.slots.len()
+        self.table.is_empty()
     }
 
     pub(super) fn of_mut(&mut self, key: RequestKey) -> Option<&mut Request> {
-        let slot = self.slots.get_mut(key.slot as usize)?;
-        slot.request.as_mut().filter(|_| slot.generation == key.generation)
+        let (number, request) = self.table.get_mut(key.id)?;
+        (*number == key.number).then_some(request)
     }
 
+    /// Adds a call whose id is not in here.
     #[inline]
     pub(super) fn insert(&mut self, request: Request) -> RequestKey {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            (self.slots.len() - 1) as u32
-        });
-        let place = &mut self.slots[slot as usize];
-        let key = RequestKey { slot, generation: place.generation };
-        self.by_id.insert(request.id, key);
+        let (id, number) = (request.id, self.next_number);
+        self.next_number = number.wrapping_add(1);
         if request.phase == Phase::Refused {
             self.refused += 1;
         } else {
             self.live[usize::from(request.depth)] += 1;
         }
-        place.request = Some(request);
-        key
+        self.table.insert(id, (number, request));
+        RequestKey { id, number }
     }
 
     /// Forgets a call; says how deep it was.
     #[inline]
     pub(super) fn remove(&mut self, key: RequestKey) -> Option<u16> {
-        let &Request { id, depth, phase, .. } = self.of(key)?;
-        let slot = &mut self.slots[key.slot as usize];
-        slot.request = None;
-        slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(key.slot);
-        self.by_id.remove(id);
+        let &Request { depth, phase, .. } = self.of(key)?;
+        self.table.remove(key.id);
         if phase == Phase::Refused {
             self.refused -= 1;
         } else {
@@ -148,9 +133,7 @@ impl Requests {
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = (RequestKey, &Request)> {
-        self.slots.iter().enumerate().filter_map(|(slot, place)| {
-            let key = RequestKey { slot: slot as u32, generation: place.generation };
-            Some((key, place.request.as_ref()?))
-        })
+        let key = |(number, request): &(u32, Request)| RequestKey { id: request.id, number: *number };
+        self.table.values().map(move |entry| (key(entry), &entry.1))
     }
 }

@@ -1,0 +1,127 @@
+//! Where their calls are found by id.
+
+use rustc_hash::FxHashMap;
+
+use super::Request;
+
+/// The longest row: 56 KiB, of a peer that has as many calls under way.
+const LONGEST: usize = 1 << 10;
+
+/// Finds calls by ids that are the peer's own choice. Who uses ids again, as dip does, numbers them in
+/// the bits above the lowest, from 0: these stand in a row. Those that have no place there stand in a
+/// map.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    row: Vec<Option<Entry>>,
+    others: FxHashMap<u32, Entry>,
+    len: usize,
+}
+
+/// A call, and its number.
+type Entry = (u32, Request);
+
+impl Table {
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    #[inline]
+    pub(super) fn get(&self, id: u32) -> Option<&Entry> {
+        match self.row.get(place_of(id)) {
+            Some(Some(entry)) if entry.1.id == id => Some(entry),
+            _ if self.others.is_empty() => None,
+            _ => self.others.get(&id),
+        }
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut Entry> {
+        match self.row.get_mut(place_of(id)) {
+            Some(Some(entry)) if entry.1.id == id => Some(entry),
+            _ => self.others.get_mut(&id),
+        }
+    }
+
+    /// Adds a call whose id is not in here.
+    #[inline]
+    pub(super) fn insert(&mut self, id: u32, entry: Entry) {
+        let at = place_of(id);
+        if self.row.len() <= at && at < LONGEST {
+            self.row.resize(at + 1, None);
+        }
+        match self.row.get_mut(at) {
+            Some(free @ None) => *free = Some(entry),
+            _ => _ = self.others.insert(id, entry),
+        }
+        self.len += 1;
+    }
+
+    /// Takes out a call that is in here.
+    #[inline]
+    pub(super) fn remove(&mut self, id: u32) {
+        match self.row.get_mut(place_of(id)) {
+            Some(place) if place.is_some_and(|(_, request)| request.id == id) => *place = None,
+            _ => _ = self.others.remove(&id),
+        }
+        self.len -= 1;
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Entry> {
+        self.row.iter().flatten().chain(self.others.values())
+    }
+}
+
+/// Where an id stands in the row.
+fn place_of(id: u32) -> usize {
+    usize::from((id >> 1) as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::session::native::requests::Phase;
+
+    fn request(id: u32) -> Request {
+        let (deadline, phase) = (Instant::now(), Phase::Arriving);
+        Request { id, depth: 0, deadline, capped: false, parent: None, lanes: 0, phase }
+    }
+
+    proptest! {
+        /// Ids of all kinds: small ones, used again with other upper bits, and such as have no place
+        /// in the row.
+        #[test]
+        fn it_knows_what_a_map_knows(
+            steps in prop::collection::vec((any::<bool>(), 0_u32..4, prop_oneof![0_u32..8, 1020_u32..1030]), 1..200)
+        ) {
+            let mut table = Table::default();
+            let mut map = FxHashMap::default();
+            for (number, (adds, upper, lower)) in (0..).zip(steps) {
+                let id = upper << 17 | lower << 1 | 1;
+                if !map.contains_key(&id) {
+                    if adds {
+                        table.insert(id, (number, request(id)));
+                        map.insert(id, number);
+                    }
+                } else if !adds {
+                    table.remove(id);
+                    map.remove(&id);
+                }
+                prop_assert_eq!(table.get(id).map(|entry| entry.0), map.get(&id).copied());
+                prop_assert_eq!(table.get_mut(id).map(|entry| entry.0), map.get(&id).copied());
+                prop_assert_eq!(table.values().count(), map.len());
+                prop_assert_eq!(table.is_empty(), map.is_empty());
+            }
+            for upper in 0..4 {
+                for lower in (0..8).chain(1020..1030) {
+                    let id = upper << 17 | lower << 1 | 1;
+                    prop_assert_eq!(table.get(id).map(|entry| entry.0), map.get(&id).copied());
+                }
+            }
+            prop_assert!(table.row.len() <= LONGEST);
+        }
+    }
+}
