@@ -38,6 +38,7 @@ pub(crate) use self::credit::{Receipt, Receipts};
 pub(crate) use self::input::{Input, NoticeHead, Received, RequestHead};
 pub(crate) use self::operations::Ticket;
 pub(crate) use self::output::Output;
+pub(crate) use self::replies::{FRAME, frame_of};
 pub(crate) use self::requests::RequestKey;
 pub(crate) use self::timeouts::{Overdue, Times};
 
@@ -50,6 +51,7 @@ use self::keepalive::Keepalive;
 use self::operations::{Claim, Operations, Stage};
 use self::requests::Requests;
 use crate::codec::{Body, OwnedBody};
+use crate::limits;
 use crate::wire::hello::Terms;
 use crate::wire::native::{Goaway, Header, Kind, Malformed, Trace};
 
@@ -188,6 +190,8 @@ pub(crate) struct Session {
     times: Times,
     /// The latest time that was passed in.
     now: Instant,
+    /// Until when handlers may take that begin now.
+    cap: Instant,
     ids: Ids,
     operations: Operations,
     /// Calls of ours under way, by depth.
@@ -236,6 +240,7 @@ impl Session {
             theirs,
             times,
             now,
+            cap: limits::end(now, times.cap),
             ids: Ids::new(side),
             operations: Operations::default(),
             permits: vec![0; usize::from(theirs.deepest) + 1],
@@ -414,12 +419,17 @@ impl Session {
     fn at(&mut self, now: Instant) {
         if self.now < now {
             self.now = now;
+            self.cap = limits::end(now, self.times.cap);
         }
     }
 
     /// A deadline is to be looked after.
     fn watch(&mut self, deadline: Option<Instant>) {
-        self.soonest = self.soonest.into_iter().chain(deadline).min();
+        if let Some(deadline) = deadline
+            && self.soonest.is_none_or(|soonest| deadline < soonest)
+        {
+            self.soonest = Some(deadline);
+        }
     }
 
     /// An operation has its outcome.

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::codec::Body;
-use crate::session::native::{Receipts, RequestKey, Session};
+use crate::codec::Encoded;
+use crate::session::native::{FRAME, Receipts, RequestKey, Session, frame_of};
 
 /// What an empty buffer for replies keeps, in bytes.
 const KEPT: usize = 64 << 10;
@@ -15,36 +15,61 @@ const KEPT: usize = 64 << 10;
 /// Answers that the session has not been told.
 #[derive(Default)]
 pub(super) struct Answers {
-    answers: Vec<Answer>,
+    /// Replies among the others, each in its frame.
+    framed: Vec<(RequestKey, Range<usize>)>,
+    /// Replies that are not.
+    own: Vec<(RequestKey, Bytes)>,
     /// One-way messages that are over.
     pub(super) over: Receipts,
     /// The replies, one behind the other.
     pub(super) replies: RefCell<Vec<u8>>,
 }
 
-/// What became of a call.
-pub(super) enum Answer {
-    /// Its reply is among the others.
-    Here(RequestKey, Range<usize>),
-    Own(RequestKey, Bytes),
-}
-
 impl Answers {
-    pub(super) fn is_empty(&self) -> bool {
-        self.answers.is_empty() && self.over.are_none()
+    pub(super) fn are_none(&self) -> bool {
+        self.framed.is_empty() && self.own.is_empty() && self.over.are_none()
     }
 
-    pub(super) fn push(&mut self, answer: Answer) {
-        self.answers.push(answer);
+    /// Bytes of the replies.
+    pub(super) fn len(&mut self) -> usize {
+        self.replies.get_mut().len()
+    }
+
+    /// Makes room for the head of a reply, and says where it begins.
+    pub(super) fn begin(&mut self) -> usize {
+        let replies = self.replies.get_mut();
+        let from = replies.len();
+        replies.extend_from_slice(&[0; FRAME]);
+        from
+    }
+
+    /// What was written from [there](Self::begin) on is the reply to this call, or it stands for itself.
+    pub(super) fn end(&mut self, from: usize, key: RequestKey, reply: Encoded) {
+        let (replies, body) = (self.replies.get_mut(), from + FRAME);
+        let own = match reply {
+            Encoded::Shared(reply) => reply,
+            Encoded::Copied => match frame_of(key, replies.len() - body) {
+                Some(frame) => {
+                    replies[from..body].copy_from_slice(&frame);
+                    return self.framed.push((key, from..replies.len()));
+                }
+                None => Bytes::copy_from_slice(&replies[body..]),
+            },
+        };
+        replies.truncate(from);
+        self.own.push((key, own));
+    }
+
+    /// What was written from there on is no reply.
+    pub(super) fn forget(&mut self, from: usize) {
+        self.replies.get_mut().truncate(from);
     }
 
     pub(super) fn tell(&mut self, session: &mut Session) {
         let replies = self.replies.get_mut();
-        for answer in self.answers.drain(..) {
-            match answer {
-                Answer::Here(key, reply) => session.reply(key, Body::from(&replies[reply])),
-                Answer::Own(key, body) => session.reply(key, body.into()),
-            }
+        session.reply_all(replies, self.framed.drain(..));
+        for (key, body) in self.own.drain(..) {
+            session.reply(key, body.into());
         }
         session.notices_ended(std::mem::take(&mut self.over));
         replies.clear();

@@ -13,10 +13,9 @@ use tokio::task::coop::unconstrained;
 
 use super::Connection;
 use super::admission::{Admitting, Known};
-use super::answers::Answer;
 use super::effort::{Effort, SLOW};
 use super::tasks::{self, Stopped};
-use crate::codec::{Body, Encoded};
+use crate::codec::Body;
 use crate::context::{Context, GivenUp, Here};
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::handler::Order;
@@ -72,7 +71,7 @@ impl Connection {
             self.follow(event);
         }
         places.into_inner().keep();
-        if !self.answers.is_empty() {
+        if !self.answers.are_none() {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
         if handled > 0 {
@@ -115,7 +114,10 @@ impl Connection {
         cx: &mut task::Context<'_>,
     ) {
         let Self { serving, input, account, known, spare, answers, timed, .. } = self;
-        let from = answers.replies.get_mut().len();
+        let from = match received {
+            Received::Request { .. } => answers.begin(),
+            _ => answers.len(),
+        };
         let here = Here { waker: cx.waker(), places, replies: &answers.replies };
         let here = (*timed == 0).then_some(here);
         match received {
@@ -129,7 +131,7 @@ impl Connection {
                 account.release(reserved);
                 match dispatched {
                     Dispatched::Done(written) => self.answer(key, from, written),
-                    Dispatched::Running(running) => self.run_call(key, running, cx),
+                    Dispatched::Running(running) => self.run_call(key, from, running, cx),
                 }
             }
             // Its deadline was for the credit it needed.
@@ -144,20 +146,28 @@ impl Connection {
                     Dispatched::Done(_) => self.answers.over.add(receipt),
                     Dispatched::Running(running) => self.run_notice(receipt, running, cx),
                 }
+                // Nobody waits for what it has replied.
+                self.answers.forget(from);
             }
         }
-        if self.answers.replies.get_mut().len() > WAITING {
+        if self.answers.len() > WAITING {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
     }
 
     /// Runs the handler of a call: to its end if it need not wait, or else as a task.
-    fn run_call(&mut self, key: RequestKey, mut running: Running, cx: &mut task::Context<'_>) {
+    fn run_call(
+        &mut self,
+        key: RequestKey,
+        from: usize,
+        mut running: Running,
+        cx: &mut task::Context<'_>,
+    ) {
         if let Some(order) = running.handler().order {
             self.serving.link.lock().session.hold_lane(key, number(order));
         }
-        let from = self.answers.replies.get_mut().len();
         let Poll::Ready(written) = self.poll_first(&mut running, cx) else {
+            self.answers.forget(from);
             let Serving { link, service, .. } = &self.serving;
             return self.tasks.start(key, running, link, service);
         };
@@ -168,12 +178,11 @@ impl Connection {
     /// A call was handled where it was read: its reply is behind others, from there on.
     fn answer(&mut self, key: RequestKey, from: usize, written: Written) {
         match written {
-            Ok(Encoded::Copied) => {
-                let reply = from..self.answers.replies.get_mut().len();
-                self.answers.push(Answer::Here(key, reply));
+            Ok(reply) => self.answers.end(from, key, reply),
+            Err(why) => {
+                self.answers.forget(from);
+                self.serving.link.refuse(key, &why);
             }
-            Ok(Encoded::Shared(body)) => self.answers.push(Answer::Own(key, body)),
-            Err(why) => self.serving.link.refuse(key, &why),
         }
     }
 

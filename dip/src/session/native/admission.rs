@@ -85,7 +85,7 @@ impl Session {
             Some(refusal) => Err(refusal),
             None => self.admit(&first, false, admission),
         };
-        let cap = limits::end(self.now, self.times.cap);
+        let cap = self.cap;
         let theirs = first.metadata.deadline.map(|left| self.after_ms(left));
         let deadline = theirs.map_or(cap, |theirs| theirs.min(cap));
         let capped = theirs.is_none_or(|theirs| cap < theirs);

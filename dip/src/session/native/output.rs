@@ -103,6 +103,12 @@ impl Output {
         self.put(&header.encode(), body);
     }
 
+    /// Appends whole frames.
+    pub(super) fn framed(&mut self, frames: &[u8]) {
+        self.small.extend_from_slice(frames);
+        self.grown(frames.len());
+    }
+
     /// Appends a frame that says how many milliseconds are left, and nothing else.
     #[inline]
     pub(super) fn timed(&mut self, mut header: Header, left: u32, body: &[u8]) {
@@ -144,7 +150,12 @@ impl Output {
 
     /// The frame just appended ends a call of the peer at this depth.
     pub(super) fn mark_terminal(&mut self, depth: u16) {
-        self.terminals.push_back((self.appended, depth));
+        self.mark_terminal_behind(0, depth);
+    }
+
+    /// The same of a frame that ends so many bytes behind what is here, and is about to be appended.
+    pub(super) fn mark_terminal_behind(&mut self, bytes: usize, depth: u16) {
+        self.terminals.push_back((self.appended + bytes as u64, depth));
     }
 
     /// Whether fewer than `limit` calls at this depth are ended by frames in here.

@@ -1,12 +1,49 @@
 //! What becomes of their calls: answered, cancelled, overdue.
 
+use std::ops::Range;
+
 use super::bodies::{Outbound, Owner};
 use super::requests::{Phase, Request};
 use super::{Event, LONG_OUTPUT, RequestKey, SHORT_BODY, Session, Violation, Why};
 use crate::codec::Body;
-use crate::wire::native::{Failure, Header, Kind, code};
+use crate::wire::native::{Failure, HEADER, Header, Kind, code};
+
+/// What stands before a reply that is framed, in bytes.
+pub(crate) const FRAME: usize = HEADER;
+
+/// What stands before a short reply to this call, if it is one.
+pub(crate) fn frame_of(key: RequestKey, len: usize) -> Option<[u8; FRAME]> {
+    let body = u32::try_from(len).ok().filter(|_| len <= SHORT_BODY)?;
+    Some(Header { body, ..Header::new(Kind::Reply, key.id()) }.encode())
+}
 
 impl Session {
+    /// Answers calls of theirs with replies that stand [framed](frame_of) one behind the other. As many as
+    /// can go out like that do so at once.
+    pub(crate) fn reply_all(
+        &mut self,
+        framed: &[u8],
+        replies: impl Iterator<Item = (RequestKey, Range<usize>)>,
+    ) {
+        let mut from = 0;
+        for (key, frame) in replies {
+            let behind = frame.start - from;
+            let fits = (frame.len() - FRAME) as u64 <= self.longest()
+                && self.output.len() + behind < LONG_OUTPUT
+                && !self.lost;
+            if fits && self.is_live(key) {
+                if let Some(depth) = self.requests.remove(key) {
+                    self.output.mark_terminal_behind(behind + frame.len(), depth);
+                }
+                continue;
+            }
+            self.output.framed(&framed[from..frame.start]);
+            from = frame.end;
+            self.reply(key, Body::from(&framed[frame.start + FRAME..frame.end]));
+        }
+        self.output.framed(&framed[from..]);
+    }
+
     /// Answers a call of theirs. Ignored if it is not in hand.
     #[inline]
     pub(crate) fn reply(&mut self, key: RequestKey, body: Body<'_>) {

@@ -15,6 +15,12 @@ pub(crate) struct RequestKey {
     number: u32,
 }
 
+impl RequestKey {
+    pub(super) fn id(self) -> u32 {
+        self.id
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     pub(super) id: u32,
@@ -133,7 +139,8 @@ impl Requests {
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = (RequestKey, &Request)> {
-        let key = |(number, request): &(u32, Request)| RequestKey { id: request.id, number: *number };
+        let key =
+            |(number, request): &(u32, Request)| RequestKey { id: request.id, number: *number };
         self.table.values().map(move |entry| (key(entry), &entry.1))
     }
 }
