@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::progress::{GivenUp, Progress};
-pub(crate) use self::surroundings::{Here, Surroundings};
+pub(crate) use self::surroundings::{Envelope, Surroundings};
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;

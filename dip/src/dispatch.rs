@@ -7,7 +7,7 @@ mod turn;
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,25 +16,18 @@ pub(crate) use self::running::Running;
 use self::running::Starts;
 use self::turn::Turn;
 use crate::codec::{Body, DecodeLimits, Encoded};
-use crate::context::{Context, Here, Surroundings};
-use crate::guard::{Guarded, guarded};
+use crate::context::{Context, Envelope, Surroundings};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
-use crate::link::Scope;
-use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection, Started, Work, Written};
+use crate::reply::{Code, Guarded, Here, Rejection, Start, Started, Work, Written, guarded};
 use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole, besides its body.
 pub(crate) struct Arrival<'a> {
-    pub(crate) mtype: Mtype,
+    pub(crate) envelope: Envelope,
     /// Where messages of its type go, if anybody knows it.
     pub(crate) to: Option<&'a Arc<Destination>>,
-    /// Until when its handler may take.
-    pub(crate) deadline: Instant,
-    /// The call it came with, to which messages to its sender belong; on the native wire.
-    pub(crate) scope: Option<Scope>,
     /// Calls within calls are not held back by others: those they serve wait for them.
     pub(crate) nested: bool,
 }
@@ -68,7 +61,7 @@ impl Sender<'_> {
         body: Body<'_>,
         here: Option<Here<'_>>,
     ) -> Dispatched {
-        let &Arrival { mtype, to, .. } = arrival;
+        let &Arrival { envelope: Envelope { mtype, .. }, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(mtype.number());
         let Some(handler) = to.and_then(|to| to.handler).or_else(fallback) else {
             return Dispatched::Done(match to {
@@ -211,13 +204,12 @@ impl Sender<'_> {
         here: Option<Here<'a>>,
     ) -> Surroundings<'a> {
         Surroundings {
-            arrival,
+            envelope: &arrival.envelope,
             peer: self.peer,
             states: self.service.states(),
             spare: self.spare,
             made: OnceCell::new(),
-            here,
-            name: handler.name,
+            start: Start { here, name: handler.name },
         }
     }
 

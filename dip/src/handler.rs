@@ -157,7 +157,7 @@ impl Unroutable for Unrouted {
     type Shape = Once;
 
     fn take(request: Request<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { mtype: request.around.arrival.mtype, body: request.body.into_bytes() })
+        Ok(Self { mtype: request.around.envelope.mtype, body: request.body.into_bytes() })
     }
 
     fn never(error: crate::NoError) -> Rejection {
@@ -182,7 +182,7 @@ impl<'a> Request<'a> {
     ) -> Result<(M, S::Reply<'a, M, T, E>, &'a Surroundings<'a>), Rejection> {
         let around = self.around;
         let value = (message.read)(self).map_err(|error| Rejection::from_decode(&error))?;
-        Ok((value, (message.answer, around).into(), around))
+        Ok((value, (message.answer, around.start).into(), around))
     }
 }
 

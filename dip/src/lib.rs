@@ -109,7 +109,6 @@ mod connection;
 mod context;
 mod dispatch;
 mod error;
-mod guard;
 mod handler;
 mod limits;
 mod link;

@@ -7,9 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
-use crate::context::Surroundings;
 use crate::mtype::Mtype;
-use crate::reply::{Answer, OneReply};
+use crate::reply::{Answer, OneReply, Start};
 use crate::schema::Schema;
 
 /// A message: a type that travels under an [`Mtype`].
@@ -91,7 +90,7 @@ impl<M: Protocol<Reply = ()>> Acknowledged for M {}
 /// How many replies a message has: [`Once`]. Streams will be the second shape.
 pub trait Shape: sealed::Sealed + 'static {
     #[doc(hidden)]
-    type Reply<'a, M, T, E>: From<(Answer<M, T, E>, &'a Surroundings<'a>)>;
+    type Reply<'a, M, T, E>: From<(Answer<M, T, E>, Start<'a>)>;
 }
 
 mod sealed {

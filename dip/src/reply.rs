@@ -2,14 +2,16 @@
 
 mod answer;
 mod code;
-mod place;
+mod guard;
+mod here;
 mod rejection;
 
 pub use answer::Running;
-pub(crate) use answer::{Answer, Handling, OneReply, Outcome, Started, Work, Written};
+pub(crate) use answer::{Answer, Handling, OneReply, Outcome, Start, Started, Work, Written};
 pub use code::Code;
 pub(crate) use code::Handled;
-pub(crate) use place::Places;
+pub(crate) use guard::{Guarded, guarded};
+pub(crate) use here::{Here, Places};
 pub use rejection::Rejection;
 
 /// What a handler ended with instead of a reply.

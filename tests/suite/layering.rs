@@ -23,7 +23,6 @@ const MODULES: &[&str] = &[
     "peer",
     "context",
     "handler",
-    "guard",
     "builtin",
     "registry",
     "service",

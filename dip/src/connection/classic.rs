@@ -21,7 +21,7 @@ use tokio::task::coop;
 
 use crate::builtin::SetConnectionId;
 use crate::codec::{Body, DecodeLimits, Encoded};
-use crate::context::Context;
+use crate::context::{Context, Envelope};
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::limits;
 use crate::mtype::Mtype;
@@ -265,7 +265,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mtype = to.map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);
-        let arrival = Arrival { mtype, to, deadline, scope: None, nested: false };
+        let arrival =
+            Arrival { envelope: Envelope { mtype, scope: None, deadline }, to, nested: false };
         let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
         sender.dispatch(&arrival, body, None)
     }

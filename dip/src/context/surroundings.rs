@@ -1,41 +1,46 @@
 //! What surrounds a message, before anybody asks for it.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::task::{self, Waker};
+use std::cell::{Cell, OnceCell};
+use std::time::Instant;
 
 use super::{Context, States};
-use crate::dispatch::Arrival;
+use crate::link::Scope;
+use crate::mtype::Mtype;
 use crate::peer::Peer;
-use crate::reply::{Handling, Places, Started, Work};
+use crate::reply::Start;
+
+/// What is said of a message besides its body.
+#[derive(Clone, Copy)]
+pub(crate) struct Envelope {
+    pub(crate) mtype: Mtype,
+    /// The call it came with, to which messages to its sender belong; on the native wire.
+    pub(crate) scope: Option<Scope>,
+    /// Until when its handler may take.
+    pub(crate) deadline: Instant,
+}
 
 /// Makes the [`Context`] of a message when an argument of its handler needs it, or when its handler
 /// waits: most do neither.
 #[doc(hidden)]
 pub struct Surroundings<'a> {
-    pub(crate) arrival: &'a Arrival<'a>,
+    pub(crate) envelope: &'a Envelope,
     pub(crate) peer: &'a Peer,
     pub(crate) states: &'a States,
     /// What surrounded an earlier message.
     pub(crate) spare: &'a Cell<Option<Context>>,
     pub(crate) made: OnceCell<Context>,
-    pub(crate) here: Option<Here<'a>>,
-    /// Of the handler.
-    pub(crate) name: &'static str,
-}
-
-/// Where a handler may run at once that need not wait for anything before.
-#[derive(Clone, Copy)]
-pub(crate) struct Here<'a> {
-    pub(crate) waker: &'a Waker,
-    /// What it is polled in.
-    pub(crate) places: &'a RefCell<Places>,
-    /// Its reply goes behind others.
-    pub(crate) replies: &'a RefCell<Vec<u8>>,
+    pub(crate) start: Start<'a>,
 }
 
 impl Surroundings<'_> {
     pub(crate) fn context(&self) -> &Context {
-        self.made.get_or_init(|| self.make())
+        self.made.get_or_init(|| {
+            let context = self.make();
+            if self.start.here.is_some() {
+                context.begin();
+            }
+            context
+        })
     }
 
     pub(crate) fn into_context(mut self) -> Context {
@@ -44,7 +49,7 @@ impl Surroundings<'_> {
 
     fn make(&self) -> Context {
         let Self { peer, states, spare, .. } = self;
-        let &Arrival { mtype, scope, deadline, .. } = self.arrival;
+        let &Envelope { mtype, scope, deadline } = self.envelope;
         Context::renewed(spare.take(), mtype, peer, scope, deadline, states)
     }
 
@@ -53,19 +58,5 @@ impl Surroundings<'_> {
         if let Some(made) = self.made.into_inner() {
             self.spare.set(Some(made));
         }
-    }
-
-    /// Begins with a handler: runs it to its end, if it may run here and need not wait.
-    #[inline]
-    pub(crate) fn run(&self, handling: impl Handling + 'static) -> Started {
-        let Some(here) = &self.here else {
-            return Started::Waiting(Work::Future(Box::pin(handling)));
-        };
-        if let Some(context) = self.made.get() {
-            context.begin();
-        }
-        let (mut places, mut out) = (here.places.borrow_mut(), here.replies.borrow_mut());
-        let mut cx = task::Context::from_waker(here.waker);
-        places.poll(handling, self.name, &mut cx, &mut out)
     }
 }

@@ -11,8 +11,8 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use super::count::Count;
 use super::turn::Turn;
 use crate::context::Context;
-use crate::guard::{Guarded, guarded};
 use crate::handler::HandlerEntry;
+use crate::reply::{Guarded, guarded};
 use crate::reply::{Outcome, Rejection, Work, Written};
 use crate::service::Service;
 

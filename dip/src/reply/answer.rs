@@ -8,9 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use pin_project_lite::pin_project;
 
-use super::{Code, Failure, IntoReply, Rejection};
+use super::{Code, Failure, Here, IntoReply, Rejection};
 use crate::codec::{BodyMut, EncodeError, Encoded};
-use crate::context::Surroundings;
 use crate::limits::MAX_REPLY;
 
 /// How the reply to a message is written.
@@ -51,12 +50,21 @@ impl<M, T, E> Answer<M, T, E> {
 #[doc(hidden)]
 pub struct OneReply<'a, M, T, E> {
     answer: Answer<M, T, E>,
-    around: &'a Surroundings<'a>,
+    start: Start<'a>,
 }
 
-impl<'a, M, T, E> From<(Answer<M, T, E>, &'a Surroundings<'a>)> for OneReply<'a, M, T, E> {
-    fn from((answer, around): (Answer<M, T, E>, &'a Surroundings<'a>)) -> Self {
-        Self { answer, around }
+/// How a handler begins.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
+    /// It may run at once.
+    pub(crate) here: Option<Here<'a>>,
+    pub(crate) name: &'static str,
+}
+
+impl<'a, M, T, E> From<(Answer<M, T, E>, Start<'a>)> for OneReply<'a, M, T, E> {
+    fn from((answer, start): (Answer<M, T, E>, Start<'a>)) -> Self {
+        Self { answer, start }
     }
 }
 
@@ -69,7 +77,11 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<'_, M, T, E> {
         K: 'static,
     {
         let handling = Answering { future, answer: self.answer, kind: PhantomData::<fn(K)> };
-        Ok(Running(self.around.run(handling)))
+        let Start { here, name } = self.start;
+        Ok(Running(match here {
+            Some(here) => here.run(handling, name),
+            None => Started::Waiting(Work::Future(Box::pin(handling))),
+        }))
     }
 
     /// The handler is a plain `fn` that may block.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::guard::guarded;
+use crate::reply::guarded;
 use crate::reply::{Code, Outcome, Rejection};
 
 /// What a handler keeps from others while it runs: its turn in a lane, its permits.

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::CloseReason;
-use crate::guard::guarded;
 use crate::peer::{Peer, PeerId};
+use crate::reply::guarded;
 
 /// The connected peers of a server.
 #[derive(Default)]

@@ -16,14 +16,14 @@ use super::admission::{Admitting, Known};
 use super::effort::{Effort, SLOW};
 use super::tasks::{self, Stopped};
 use crate::codec::Body;
-use crate::context::{Context, GivenUp, Here};
+use crate::context::{Context, Envelope, GivenUp};
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::handler::Order;
 use crate::limits;
 use crate::link::{Link, Scope};
 use crate::mtype::Mtype;
 use crate::peer::Peer;
-use crate::reply::{Code, Places, Written};
+use crate::reply::{Code, Here, Places, Written};
 use crate::service::{Lane, Service};
 use crate::session::native::{
     Event, NoticeHead, Receipt, Received, RequestHead, RequestKey, Violation, Why,
@@ -316,7 +316,7 @@ impl Serving {
             _ => self.service.routes().find(mtype),
         };
         let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
-        Arrival { mtype, to, deadline, scope: Some(scope), nested }
+        Arrival { envelope: Envelope { mtype, scope: Some(scope), deadline }, to, nested }
     }
 
     /// Decodes a message and starts its handler.
@@ -328,7 +328,7 @@ impl Serving {
         here: Option<Here<'_>>,
     ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
-        let request = arrival.scope.and_then(|scope| scope.request);
+        let request = arrival.envelope.scope.and_then(|scope| scope.request);
         let holds = |order| {
             let holds = |key| link.lock().session.ancestor_holds(key, number(order));
             request.is_some_and(holds)

@@ -78,11 +78,13 @@ fn place_of(id: u32) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::collections::hash_map::Entry;
     use std::time::Instant;
 
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{LONGEST, Request, Table};
     use crate::session::native::requests::Phase;
 
     fn request(id: u32) -> Request {
@@ -98,17 +100,14 @@ mod tests {
             steps in prop::collection::vec((any::<bool>(), 0_u32..4, prop_oneof![0_u32..8, 1020_u32..1030]), 1..200)
         ) {
             let mut table = Table::default();
-            let mut map = FxHashMap::default();
+            let mut map = HashMap::new();
             for (number, (adds, upper, lower)) in (0..).zip(steps) {
                 let id = upper << 17 | lower << 1 | 1;
-                if !map.contains_key(&id) {
-                    if adds {
-                        table.insert(id, (number, request(id)));
-                        map.insert(id, number);
-                    }
-                } else if !adds {
+                if !adds && map.remove(&id).is_some() {
                     table.remove(id);
-                    map.remove(&id);
+                } else if adds && let Entry::Vacant(vacant) = map.entry(id) {
+                    vacant.insert(number);
+                    table.insert(id, (number, request(id)));
                 }
                 prop_assert_eq!(table.get(id).map(|entry| entry.0), map.get(&id).copied());
                 prop_assert_eq!(table.get_mut(id).map(|entry| entry.0), map.get(&id).copied());

@@ -156,7 +156,13 @@ impl Peer {
             }
             _ => {
                 let reply = pattern(!mtype, len(random, 130_000));
-                self.session.reply(key, Body::from(&reply[..]));
+                match frame_of(key, reply.len()).filter(|_| random.one_in(2)) {
+                    Some(frame) => {
+                        let framed = [&frame[..], &reply].concat();
+                        self.session.reply_all(&framed, [(key, 0..framed.len())].into_iter());
+                    }
+                    None => self.session.reply(key, Body::from(&reply[..])),
+                }
             }
         }
         assert!(!self.session.is_live(key));

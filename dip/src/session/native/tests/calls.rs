@@ -199,6 +199,45 @@ fn a_reply_over_the_limit_of_the_caller_is_an_error_that_names_both() {
 }
 
 #[test]
+fn replies_that_are_framed_go_to_their_calls_and_no_others() {
+    let small = Terms { max_message: 100, calls: 5, ..Terms::default() };
+    let mut pair = Pair::with(small, small);
+    for _ in 0..3 {
+        let tickets: Vec<Ticket> = (0..5).map(|_| pair.client.call(b"")).collect();
+        pair.settle();
+        let mut framed = Vec::new();
+        let replies: Vec<_> = (0..5_u8)
+            .map(|number| {
+                let (key, _) = pair.server.request();
+                let body = vec![number; if number == 2 { 101 } else { 10 + usize::from(number) }];
+                let from = framed.len();
+                framed.extend_from_slice(&frame_of(key, body.len()).unwrap());
+                framed.extend_from_slice(&body);
+                (key, from..framed.len())
+            })
+            .collect();
+        pair.server.reply(replies[1].0, b"before");
+        pair.server.session.reply_all(&framed, replies.into_iter());
+        pair.settle();
+        let mut outcomes: Vec<_> =
+            tickets.into_iter().map(|ticket| pair.client.outcome(ticket)).collect();
+        assert_eq!(failure(outcomes.remove(2)), (16, 2));
+        let [first, third, fourth] = [&[0; 10][..], &[3; 13], &[4; 14]];
+        assert_eq!(outcomes, [reply(first), reply(b"before"), reply(third), reply(fourth)]);
+        assert!(pair.is_at_rest());
+    }
+}
+
+#[test]
+fn a_long_reply_has_no_frame_of_its_own() {
+    let mut pair = Pair::new();
+    pair.client.call(b"");
+    pair.settle();
+    let (key, _) = pair.server.request();
+    assert!(frame_of(key, SHORT_BODY).is_some() && frame_of(key, SHORT_BODY + 1).is_none());
+}
+
+#[test]
 fn an_error_of_ordinary_length_is_taken_whatever_the_limit() {
     let small = Terms { max_message: 10, ..Terms::default() };
     let mut pair = Pair::with(small, Terms::default());

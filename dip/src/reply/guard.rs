@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{self, Poll};
 
-use crate::reply::{Code, Handling, Rejection, Written};
+use super::{Code, Handling, Rejection, Written};
 
 /// A handler's future; a panic in it is a rejection.
 pub(crate) struct Guarded {
