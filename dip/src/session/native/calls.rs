@@ -70,15 +70,19 @@ impl Session {
     /// is late before its time.
     pub(crate) fn start_clocks(&mut self, now: Instant) {
         self.at(now);
-        let mut soonest = self.soonest;
-        for (ticket, time) in self.starting.drain(..) {
+        let mut starting = std::mem::take(&mut self.starting);
+        // Most of them have the same time.
+        let (mut time, mut deadline) = (None, self.now);
+        for (ticket, its) in starting.drain(..) {
+            if time != Some(its) {
+                (time, deadline) = (Some(its), limits::end(self.now, its));
+                self.watch(Some(deadline));
+            }
             if let Some(operation) = self.operations.of(ticket) {
-                let deadline = limits::end(self.now, time);
                 operation.deadline = Some(deadline);
-                soonest = Some(soonest.map_or(deadline, |soonest| soonest.min(deadline)));
             }
         }
-        self.soonest = soonest;
+        self.starting = starting;
     }
 
     /// Starts what has waited for permits, credit, or room in the output.
