@@ -8,12 +8,14 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::{LazyCell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
-use rustix::buffer::spare_capacity;
+use bytes::BufMut;
+use bytes::buf::Limit;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, recv};
 use tokio::io::unix::AsyncFd;
@@ -63,35 +65,44 @@ impl Registered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = self.poll_recv(cx, buf.remaining(), |socket| {
+        let read = self.poll_recv(cx, |socket| {
+            let asked = buf.remaining();
             // SAFETY: `recv` puts nothing but bytes there, and what was initialized stays so.
             let room = unsafe { buf.unfilled_mut() };
             let read = recv(socket, room, RecvFlags::empty())?.0.0.len();
             // SAFETY: so many bytes at the front are those that have come.
             unsafe { buf.assume_init(read) };
             buf.advance(read);
-            Ok(read)
+            Ok((read, asked))
         });
         read.map_ok(drop)
     }
 
-    /// Reads as much as there is room for in the buffer.
-    pub(super) fn poll_fill(
+    /// Reads as much as there is room for in the buffer, which is asked for when there is something.
+    pub(super) fn poll_fill<'b>(
         &mut self,
         cx: &mut Context<'_>,
-        buf: &mut Vec<u8>,
+        buffer: impl FnOnce() -> Limit<&'b mut Vec<u8>>,
     ) -> Poll<io::Result<usize>> {
-        self.poll_recv(cx, buf.capacity() - buf.len(), |socket| {
-            Ok(recv(socket, spare_capacity(buf), RecvFlags::empty())?.0)
+        let buffer = LazyCell::new(|| RefCell::new(buffer()));
+        self.poll_recv(cx, |socket| {
+            let mut buffer = buffer.borrow_mut();
+            let room = buffer.remaining_mut();
+            let buffer = buffer.get_mut();
+            let (len, spare) = (buffer.len(), buffer.spare_capacity_mut());
+            let asked = room.min(spare.len());
+            let read = recv(socket, &mut spare[..asked], RecvFlags::empty())?.0.0.len();
+            // SAFETY: so many bytes of what was spare have come.
+            unsafe { buffer.set_len(len + read) };
+            Ok((read, asked))
         })
     }
 
-    /// Reads with `recv`, which asks for so many bytes.
+    /// Reads with `recv`, which says how many bytes it has asked for.
     fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
-        asked: usize,
-        mut recv: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<usize>,
+        mut recv: impl FnMut(BorrowedFd<'_>) -> rustix::io::Result<(usize, usize)>,
     ) -> Poll<io::Result<usize>> {
         let watch = self.watch.as_ref().ok_or_else(unwatched)?;
         loop {
@@ -106,7 +117,7 @@ impl Registered {
             match retry_on_intr(|| recv(self.socket.as_fd())) {
                 Err(Errno::AGAIN) => ready.clear_ready(),
                 read => {
-                    let read = read?;
+                    let (read, asked) = read?;
                     // There was no more. What has come since makes a new edge; the end does so, too,
                     // or has come together with the bytes, and is not cleared.
                     if 0 < read && read < asked {

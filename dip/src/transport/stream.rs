@@ -132,29 +132,27 @@ impl Stream {
         })
     }
 
-    /// Reads into a vector, whose spare capacity need not be filled with zeros for that. 0 bytes are
-    /// the end of the stream.
-    pub(crate) fn poll_fill(
+    /// Reads into a vector, which is asked for when there is something to read, and whose spare capacity
+    /// need not be filled with zeros for that. 0 bytes are the end of the stream.
+    pub(crate) fn poll_fill<'a>(
         &mut self,
         cx: &mut Context<'_>,
-        buf: &mut Limit<&mut Vec<u8>>,
+        buffer: impl FnOnce() -> Limit<&'a mut Vec<u8>>,
     ) -> Poll<io::Result<usize>> {
-        if let Socket::Registered(socket) = &mut self.socket {
-            let spare = buf.get_ref().capacity() - buf.get_ref().len();
-            if 0 < spare && spare <= buf.remaining_mut() {
-                return socket.poll_fill(cx, buf.get_mut());
-            }
+        match &mut self.socket {
+            Socket::Registered(socket) => socket.poll_fill(cx, buffer),
+            _ => pin!(self.read_buf(&mut buffer())).poll(cx),
         }
-        pin!(self.read_buf(buf)).poll(cx)
     }
 
     /// The same, whatever the runtime knows of a socket; nobody is woken when there is nothing in it.
-    pub(crate) fn poll_fill_now(
+    pub(crate) fn poll_fill_now<'a>(
         &mut self,
         cx: &mut Context<'_>,
-        buf: &mut Limit<&mut Vec<u8>>,
+        buffer: impl FnOnce() -> Limit<&'a mut Vec<u8>>,
     ) -> Poll<io::Result<usize>> {
-        let Some(socket) = self.socket.as_fd() else { return self.poll_fill(cx, buf) };
+        let Some(socket) = self.socket.as_fd() else { return self.poll_fill(cx, buffer) };
+        let mut buf = buffer();
         let mut scratch = [const { MaybeUninit::uninit() }; SCRATCH];
         let room = buf.remaining_mut().min(SCRATCH);
         let read = retry_on_intr(|| {

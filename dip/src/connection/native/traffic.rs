@@ -27,10 +27,9 @@ impl Connection {
         }
         let mut read = false;
         if !self.exhausted {
-            let mut buffer = self.input.buffer();
             let filled = match self.spin.is_on() {
-                true => self.stream.poll_fill_now(cx, &mut buffer),
-                false => self.stream.poll_fill(cx, &mut buffer),
+                true => self.stream.poll_fill_now(cx, || self.input.buffer()),
+                false => self.stream.poll_fill(cx, || self.input.buffer()),
             };
             match filled {
                 Poll::Pending => {}

@@ -140,14 +140,13 @@ async fn a_vector_is_filled_up_to_its_limit() {
         let mut got = Vec::with_capacity(64);
         got.push(b'@');
         for limit in [3, 63] {
-            let mut buffer = (&mut got).limit(limit);
-            within(std::future::poll_fn(|cx| stream.poll_fill(cx, &mut buffer))).await.unwrap();
+            let read = std::future::poll_fn(|cx| stream.poll_fill(cx, || (&mut got).limit(limit)));
+            within(read).await.unwrap();
         }
         assert_eq!(got, b"@abcdefgh");
         drop(peer);
-        let mut buffer = (&mut got).limit(63);
-        let read = within(std::future::poll_fn(|cx| stream.poll_fill(cx, &mut buffer))).await;
-        assert_eq!(read.unwrap(), 0);
+        let read = std::future::poll_fn(|cx| stream.poll_fill(cx, || (&mut got).limit(63)));
+        assert_eq!(within(read).await.unwrap(), 0);
     }
 }
 
