@@ -66,9 +66,12 @@ impl Answers {
     }
 
     pub(super) fn tell(&mut self, session: &mut Session) {
+        if self.are_none() {
+            return;
+        }
         let replies = self.replies.get_mut();
         session.reply_all(replies, self.framed.drain(..));
-        for (key, body) in self.own.drain(..) {
+        for (key, body) in std::mem::take(&mut self.own) {
             session.reply(key, body.into());
         }
         session.notices_ended(std::mem::take(&mut self.over));

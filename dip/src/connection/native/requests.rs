@@ -58,19 +58,14 @@ impl Connection {
         let mut batch = Batch { any: false, more: true };
         let mut handled = 0;
         let mut violation = None;
-        let places = RefCell::new(Places::of_thread());
         while handled < BATCH && batch.more && violation.is_none() {
             let (event, taken) = self.take(now, &mut batch);
             violation = taken.err();
-            let mut received = std::mem::take(self.input.received());
-            handled += received.len();
-            for message in received.drain(..) {
-                self.take_in_hand(message, cap, &places, cx);
+            if !self.input.received().is_empty() {
+                handled += self.take_all_in_hand(cap, cx);
             }
-            *self.input.received() = received;
             self.follow(event);
         }
-        places.into_inner().keep();
         if !self.answers.are_none() {
             self.answers.tell(&mut self.serving.link.lock().session);
         }
@@ -103,6 +98,18 @@ impl Connection {
             }
         }
         (state.poll_event(woken), Ok(()))
+    }
+
+    /// Handles the messages that were taken, which have no more time than until `cap`; says how many.
+    fn take_all_in_hand(&mut self, cap: Instant, cx: &mut task::Context<'_>) -> usize {
+        let mut received = std::mem::take(self.input.received());
+        let (count, places) = (received.len(), RefCell::new(Places::of_thread()));
+        for message in received.drain(..) {
+            self.take_in_hand(message, cap, &places, cx);
+        }
+        places.into_inner().keep();
+        *self.input.received() = received;
+        count
     }
 
     /// Handles a message, which has no more time than until `cap`.
@@ -303,6 +310,7 @@ impl Serving {
         Self { service, link, peer, queue, lane: Lane::default() }
     }
 
+    #[inline(always)]
     fn arrival<'a>(
         &'a self,
         known: Option<&'a Known>,
