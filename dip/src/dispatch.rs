@@ -53,7 +53,7 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Decodes a message and starts its handler: to run it to its end, if it may run here and need not
+    /// Decodes a message, which is counted, and starts its handler: to run it to its end, if it may run here and need not
     /// wait.
     pub(crate) fn dispatch(
         &self,
@@ -69,9 +69,6 @@ impl Sender<'_> {
                 None => Err(Rejection::unknown_type(mtype)),
             });
         };
-        if let Some(to) = to {
-            to.counters.count.fetch_add(1, Relaxed);
-        }
         let apart = handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
         let begun = match here {
             Some(here) if handler.is_plain() && !apart => self.run(handler, arrival, body, here),
@@ -86,7 +83,6 @@ impl Sender<'_> {
 
     /// A known type that nobody handles.
     fn unhandled(&self, to: &Destination, body: Body<'_>) -> Written {
-        to.counters.count.fetch_add(1, Relaxed);
         let (mtype, name) = (to.protocol.mtype, (to.protocol.name)());
         let acknowledged =
             to.protocol.builtin && self.service.unhandled() == Unhandled::Acknowledge;

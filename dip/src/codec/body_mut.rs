@@ -23,15 +23,16 @@ pub struct BodyMut<'a> {
     /// Whoever made the body takes it out by [`into_encoded`](Self::into_encoded).
     shares: bool,
     /// All there is, while nothing is appended behind it.
-    shared: Option<Bytes>,
+    shared: Option<Box<Bytes>>,
 }
 
 /// Where a body is that was made by [`BodyMut::sharing`].
 pub(crate) enum Encoded {
     /// Behind what was in the vector.
     Copied,
-    /// It was handed over in one piece; nothing was added to the vector.
-    Shared(Bytes),
+    /// It was handed over in one piece; nothing was added to the vector. In a box, as few are, and this is
+    /// passed on often.
+    Shared(Box<Bytes>),
 }
 
 impl Encoded {
@@ -39,14 +40,14 @@ impl Encoded {
     pub(crate) fn into_bytes(self, out: Vec<u8>) -> Bytes {
         match self {
             Self::Copied => out.into(),
-            Self::Shared(bytes) => bytes,
+            Self::Shared(bytes) => *bytes,
         }
     }
 }
 
 impl From<Bytes> for Encoded {
     fn from(bytes: Bytes) -> Self {
-        Self::Shared(bytes)
+        Self::Shared(bytes.into())
     }
 }
 
@@ -120,7 +121,7 @@ impl<'a> BodyMut<'a> {
     /// without a copy.
     pub fn put_bytes(&mut self, bytes: Bytes) {
         if self.shares && self.is_empty() && (SHARED..=self.limit).contains(&bytes.len()) {
-            self.shared = Some(bytes);
+            self.shared = Some(bytes.into());
             self.end = 0;
         } else {
             self.extend_from_slice(&bytes);
@@ -133,7 +134,7 @@ impl<'a> BodyMut<'a> {
     }
 
     fn kept(&self) -> usize {
-        self.out.len() - self.start + self.shared.as_ref().map_or(0, Bytes::len)
+        self.out.len() - self.start + self.shared.as_ref().map_or(0, |shared| shared.len())
     }
 
     /// Whether nothing was appended yet.

@@ -11,7 +11,8 @@ use crate::buffer::Buffer;
 #[derive(Clone, Debug)]
 pub(crate) enum OwnedBody {
     Small(Buffer),
-    Shared(Bytes),
+    /// In a box, as few are, and this is passed on often.
+    Shared(Box<Bytes>),
 }
 
 impl OwnedBody {
@@ -27,14 +28,14 @@ impl OwnedBody {
     pub(crate) fn body(&self) -> Body<'_> {
         match self {
             Self::Small(buffer) => Body::from(&buffer[..]),
-            Self::Shared(bytes) => bytes.clone().into(),
+            Self::Shared(bytes) => Bytes::clone(bytes).into(),
         }
     }
 
     pub(crate) fn into_bytes(self) -> Bytes {
         match self {
             Self::Small(buffer) => Bytes::from(buffer.into_vec()),
-            Self::Shared(bytes) => bytes,
+            Self::Shared(bytes) => *bytes,
         }
     }
 }
@@ -52,13 +53,13 @@ impl Deref for OwnedBody {
 
 impl Default for OwnedBody {
     fn default() -> Self {
-        Self::Shared(Bytes::new())
+        Self::Small(Buffer::default())
     }
 }
 
 impl From<Bytes> for OwnedBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Shared(bytes)
+        Self::Shared(bytes.into())
     }
 }
 

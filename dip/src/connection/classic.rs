@@ -262,6 +262,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let Self { service, peer, queue, spare, lane, .. } = &*self;
         let to = service.routes().byte(mtype);
+        if let Some(to) = to {
+            to.counters.count.fetch_add(1, Relaxed);
+        }
         let mtype = to.map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);

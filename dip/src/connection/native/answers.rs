@@ -47,7 +47,7 @@ impl Answers {
     pub(super) fn end(&mut self, from: usize, key: RequestKey, reply: Encoded) {
         let (replies, body) = (self.replies.get_mut(), from + FRAME);
         let own = match reply {
-            Encoded::Shared(reply) => reply,
+            Encoded::Shared(reply) => *reply,
             Encoded::Copied => match frame_of(key, replies.len() - body) {
                 Some(frame) => {
                     replies[from..body].copy_from_slice(&frame);

@@ -104,8 +104,12 @@ impl Connection {
     fn take_all_in_hand(&mut self, cap: Instant, cx: &mut task::Context<'_>) -> usize {
         let mut received = std::mem::take(self.input.received());
         let (count, places) = (received.len(), RefCell::new(Places::of_thread()));
-        for message in received.drain(..) {
+        for message in &mut received {
             self.take_in_hand(message, cap, &places, cx);
+        }
+        received.clear();
+        if let Some(known) = &mut self.known {
+            known.tell();
         }
         places.into_inner().keep();
         *self.input.received() = received;
@@ -115,7 +119,7 @@ impl Connection {
     /// Handles a message, which has no more time than until `cap`.
     fn take_in_hand(
         &mut self,
-        received: Received,
+        received: &mut Received,
         cap: Instant,
         places: &RefCell<Places>,
         cx: &mut task::Context<'_>,
@@ -128,14 +132,14 @@ impl Connection {
         let here = Here { waker: cx.waker(), places, replies: &answers.replies };
         let here = (*timed == 0).then_some(here);
         match received {
-            Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
+            &mut Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
-                let RequestHead { key, mtype, deadline, depth, trace } = head;
+                let &mut RequestHead { key, mtype, deadline, depth, trace } = head;
                 let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
                 let body = input.body(body);
-                let arrival = serving.arrival(known.as_ref(), mtype, scope, deadline, depth > 0);
+                let arrival = serving.arrival(known.as_mut(), mtype, scope, deadline, depth > 0);
                 let dispatched = serving.dispatch(&arrival, body, spare, here);
-                account.release(reserved);
+                account.release(*reserved);
                 match dispatched {
                     Dispatched::Done(written) => self.answer(key, from, written),
                     Dispatched::Running(running) => self.run_call(key, from, running, cx),
@@ -144,11 +148,12 @@ impl Connection {
             // Its deadline was for the credit it needed.
             Received::Notice { head, body, reserved } => {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
+                let (receipt, mtype, trace) = (std::mem::take(receipt), *mtype, *trace);
                 let scope = Scope { request: None, deadline: None, trace };
                 let body = input.body(body);
-                let arrival = serving.arrival(known.as_ref(), mtype, scope, cap, false);
+                let arrival = serving.arrival(known.as_mut(), mtype, scope, cap, false);
                 let dispatched = serving.dispatch(&arrival, body, spare, here);
-                account.release(reserved);
+                account.release(*reserved);
                 match dispatched {
                     Dispatched::Done(_) => self.answers.over.add(receipt),
                     Dispatched::Running(running) => self.run_notice(receipt, running, cx),
@@ -313,15 +318,24 @@ impl Serving {
     #[inline(always)]
     fn arrival<'a>(
         &'a self,
-        known: Option<&'a Known>,
+        known: Option<&'a mut Known>,
         mtype: u32,
         scope: Scope,
         deadline: Instant,
         nested: bool,
     ) -> Arrival<'a> {
         let to = match known {
-            Some(known) if known.mtype == mtype => Some(&known.to),
-            _ => self.service.routes().find(mtype),
+            Some(known) if known.mtype == mtype => {
+                known.count();
+                Some(&known.to)
+            }
+            _ => {
+                let to = self.service.routes().find(mtype);
+                if let Some(to) = to {
+                    to.counters.count.fetch_add(1, Relaxed);
+                }
+                to
+            }
         };
         let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
         Arrival { envelope: Envelope { mtype, scope: Some(scope), deadline }, to, nested }

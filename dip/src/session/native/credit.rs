@@ -4,7 +4,7 @@ use super::{SHORT_BODY, Session, Violation};
 use crate::wire::native::{Credit, CreditKind, Header, Kind};
 
 /// A one-way message of theirs in hand: it is given back when its handler has ended.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receipt {
     units: u32,
 }

@@ -229,10 +229,10 @@ impl Input {
     }
 
     /// The body of a message that was handed out since there was last room made for more.
-    pub(crate) fn body(&self, whole: Whole) -> Body<'_> {
+    pub(crate) fn body(&self, whole: &mut Whole) -> Body<'_> {
         match whole {
-            Whole::Here(range) => Body::from(&self.read[range]),
-            Whole::Own(bytes) => bytes.into(),
+            Whole::Here(range) => Body::from(&self.read[range.start..range.end]),
+            Whole::Own(bytes) => std::mem::take(bytes).into(),
         }
     }
 }

@@ -123,16 +123,16 @@ impl End {
             while self.input.next(&mut self.session, &mut self.house, now)? {
                 let Some(received) = self.input.received().pop() else { continue };
                 let got = match received {
-                    Received::Request { head, body, reserved } => {
+                    Received::Request { head, mut body, reserved } => {
                         let RequestHead { key, deadline, depth, .. } = head;
                         self.house.release(reserved);
-                        let body = self.input.body(body).into_bytes();
+                        let body = self.input.body(&mut body).into_bytes();
                         Got::Request { key, body, deadline, depth }
                     }
-                    Received::Notice { head, body, reserved } => {
+                    Received::Notice { head, mut body, reserved } => {
                         let NoticeHead { receipt, deadline, .. } = head;
                         self.house.release(reserved);
-                        let body = self.input.body(body).into_bytes();
+                        let body = self.input.body(&mut body).into_bytes();
                         Got::Notice { receipt, body, deadline }
                     }
                     Received::Refused { code, .. } => Got::Refused { code },

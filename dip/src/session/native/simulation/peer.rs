@@ -192,8 +192,12 @@ impl Peer {
                 }
                 let Some(received) = self.input.received().pop() else { continue };
                 match received {
-                    Received::Request { head: RequestHead { key, mtype, .. }, body, reserved } => {
-                        let body = self.input.body(body);
+                    Received::Request {
+                        head: RequestHead { key, mtype, .. },
+                        mut body,
+                        reserved,
+                    } => {
+                        let body = self.input.body(&mut body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);
@@ -201,10 +205,10 @@ impl Peer {
                     }
                     Received::Notice {
                         head: NoticeHead { receipt, mtype, .. },
-                        body,
+                        mut body,
                         reserved,
                     } => {
-                        let body = self.input.body(body);
+                        let body = self.input.body(&mut body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);
