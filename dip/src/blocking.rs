@@ -201,7 +201,7 @@ impl Client {
     /// [`dip::Client::call`](crate::Client::call).
     pub fn call<M: Protocol>(&mut self, message: &M) -> Result<M::Reply, CallError<M::Error>> {
         match self.exchange(Message::of(message, Way::Call, None)) {
-            Ok(body) => call::reply_of::<M>(body),
+            Ok(mut body) => call::reply_of::<M>(&mut body),
             Err(Unanswered::Here(error)) => Err(error.widen()),
             Err(Unanswered::There(remote, detail)) => Err(CallError::from_native(remote, &detail)),
         }

@@ -40,7 +40,7 @@ pub struct Call<T = (), E = NoError> {
     /// The handle is kept: a client closes when nobody has it any more.
     route: Arc<dyn Route>,
     state: State,
-    reply: fn(OwnedBody) -> Result<T, CallError<E>>,
+    reply: fn(&mut OwnedBody) -> Result<T, CallError<E>>,
     failure: fn(Remote, &[u8]) -> CallError<E>,
 }
 
@@ -133,7 +133,7 @@ impl Call<Bytes> {
         Self {
             route,
             state: State::of(message),
-            reply: |body| Ok(body.into_bytes()),
+            reply: |body| Ok(std::mem::take(body).into_bytes()),
             failure: |remote, _| CallError::Rejected(remote),
         }
     }
@@ -146,8 +146,7 @@ impl State {
 }
 
 /// Reads the reply to a message of this type.
-#[expect(clippy::needless_pass_by_value, reason = "it is over with that")]
-pub(crate) fn reply_of<M: Protocol>(body: OwnedBody) -> Result<M::Reply, CallError<M::Error>> {
+pub(crate) fn reply_of<M: Protocol>(body: &mut OwnedBody) -> Result<M::Reply, CallError<M::Error>> {
     let limits = DecodeLimits::for_body(body.len());
     M::ReplyCodec::decode(body.body(), &limits).map_err(|error| {
         let text = format!("the reply cannot be read: {}", error.text());
@@ -168,7 +167,7 @@ impl<T, E> Future for Call<T, E> {
             match begin(&this.route, message, cx.waker()) {
                 Ok(Start::Sent) => {
                     this.state = State::Over;
-                    return Poll::Ready((this.reply)(OwnedBody::default()));
+                    return Poll::Ready((this.reply)(&mut OwnedBody::default()));
                 }
                 Ok(Start::First(underway)) => {
                     let waits = underway.waits();
@@ -187,9 +186,9 @@ impl<T, E> Future for Call<T, E> {
                 let Some(link) = this.route.first() else { unreachable!("it has begun there") };
                 match ready!(underway.poll(link, cx)) {
                     // Most end so.
-                    Outcome::Reply(body) => {
+                    Outcome::Reply(mut body) => {
                         this.state = State::Over;
-                        return Poll::Ready((this.reply)(body));
+                        return Poll::Ready((this.reply)(&mut body));
                     }
                     outcome => underway.ended(outcome, link),
                 }
@@ -210,7 +209,7 @@ impl<T, E> Future for Call<T, E> {
         };
         this.state = State::Over;
         Poll::Ready(match ended {
-            Ok(body) => (this.reply)(body),
+            Ok(mut body) => (this.reply)(&mut body),
             Err(Unanswered::Here(error)) => Err(error.widen()),
             Err(Unanswered::There(remote, detail)) => Err((this.failure)(remote, &detail)),
         })

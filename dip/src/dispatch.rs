@@ -25,7 +25,7 @@ use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole, besides its body.
 pub(crate) struct Arrival<'a> {
-    pub(crate) envelope: Envelope,
+    pub(crate) envelope: Envelope<'a>,
     /// Where messages of its type go, if anybody knows it.
     pub(crate) to: Option<&'a Arc<Destination>>,
     /// Calls within calls are not held back by others: those they serve wait for them.

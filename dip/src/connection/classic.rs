@@ -268,8 +268,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mtype = to.map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);
-        let arrival =
-            Arrival { envelope: Envelope { mtype, scope: None, deadline }, to, nested: false };
+        let arrival = Arrival {
+            envelope: Envelope { mtype, deadline, native: false, request: None, trace: None },
+            to,
+            nested: false,
+        };
         let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
         sender.dispatch(&arrival, body, None)
     }

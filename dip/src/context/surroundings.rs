@@ -8,22 +8,35 @@ use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::Start;
+use crate::session::native::RequestKey;
+use crate::wire::native::Trace;
 
 /// What is said of a message besides its body.
 #[derive(Clone, Copy)]
-pub(crate) struct Envelope {
+pub(crate) struct Envelope<'a> {
     pub(crate) mtype: Mtype,
-    /// The call it came with, to which messages to its sender belong; on the native wire.
-    pub(crate) scope: Option<Scope>,
     /// Until when its handler may take.
     pub(crate) deadline: Instant,
+    /// It came over the native wire, on which its sender can be sent messages.
+    pub(crate) native: bool,
+    /// The call it is, to which messages to its sender belong.
+    pub(crate) request: Option<RequestKey>,
+    pub(crate) trace: Option<&'a Trace>,
+}
+
+impl Envelope<'_> {
+    fn scope(&self) -> Option<Scope> {
+        let &Self { deadline, native, request, trace, .. } = self;
+        let deadline = request.map(|_| deadline);
+        native.then(|| Scope { request, deadline, trace: trace.copied() })
+    }
 }
 
 /// Makes the [`Context`] of a message when an argument of its handler needs it, or when its handler
 /// waits: most do neither.
 #[doc(hidden)]
 pub struct Surroundings<'a> {
-    pub(crate) envelope: &'a Envelope,
+    pub(crate) envelope: &'a Envelope<'a>,
     pub(crate) peer: &'a Peer,
     pub(crate) states: &'a States,
     /// What surrounded an earlier message.
@@ -49,8 +62,8 @@ impl Surroundings<'_> {
 
     fn make(&self) -> Context {
         let Self { peer, states, spare, .. } = self;
-        let &Envelope { mtype, scope, deadline } = self.envelope;
-        Context::renewed(spare.take(), mtype, peer, scope, deadline, states)
+        let Envelope { mtype, deadline, .. } = *self.envelope;
+        Context::renewed(spare.take(), mtype, peer, self.envelope.scope(), deadline, states)
     }
 
     /// Leaves what was made for a later message.

@@ -61,27 +61,26 @@ impl Reader for Rest<'_> {
 /// The body, and what reading it may still cost.
 pub(super) struct Input<'de> {
     decoder: DecoderImpl<Rest<'de>, Configuration, ()>,
-    pub(super) max_depth: usize,
-    limit: usize,
-    /// Of `limit`, what is not used up.
-    left: usize,
+    limits: &'de DecodeLimits,
+    spent: usize,
 }
 
 impl<'de> Input<'de> {
     #[inline]
-    pub(super) fn new(bytes: &'de [u8], limits: &DecodeLimits) -> Self {
-        Self {
-            decoder: DecoderImpl::new(Rest(bytes.iter()), standard(), ()),
-            max_depth: limits.depth,
-            limit: limits.decoded_size,
-            left: limits.decoded_size,
-        }
+    pub(super) fn new(bytes: &'de [u8], limits: &'de DecodeLimits) -> Self {
+        let decoder = DecoderImpl::new(Rest(bytes.iter()), standard(), ());
+        Self { decoder, limits, spent: 0 }
+    }
+
+    #[inline]
+    pub(super) fn max_depth(&self) -> usize {
+        self.limits.depth
     }
 
     /// What was charged so far.
     #[inline]
     pub(super) fn spent(&self) -> usize {
-        self.limit - self.left
+        self.spent
     }
 
     #[inline]
@@ -174,12 +173,13 @@ impl<'de> Input<'de> {
     /// Counts memory that a value is about to take.
     #[inline]
     pub(super) fn charge(&mut self, bytes: usize) -> Result<(), Fault> {
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
+        let limit = self.limits.decoded_size;
+        match self.spent.checked_add(bytes).filter(|spent| *spent <= limit) {
+            Some(spent) => {
+                self.spent = spent;
                 Ok(())
             }
-            None => Err(too_large(self.limit)),
+            None => Err(too_large(limit)),
         }
     }
 }

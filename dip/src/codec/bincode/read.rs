@@ -58,8 +58,8 @@ impl<'a, 'de> Place<'a, 'de> {
             self.input.charge(self.room)?;
         }
         self.depth += levels;
-        if self.depth > self.input.max_depth {
-            return Err(Fault::too_deep(self.input.max_depth));
+        if self.depth > self.input.max_depth() {
+            return Err(Fault::too_deep(self.input.max_depth()));
         }
         Ok(self)
     }

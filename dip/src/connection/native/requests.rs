@@ -20,7 +20,7 @@ use crate::context::{Context, Envelope, GivenUp};
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::handler::Order;
 use crate::limits;
-use crate::link::{Link, Scope};
+use crate::link::Link;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::{Code, Here, Places, Written};
@@ -28,6 +28,7 @@ use crate::service::{Lane, Service};
 use crate::session::native::{
     Event, NoticeHead, Receipt, Received, RequestHead, RequestKey, Violation, Why,
 };
+use crate::wire::native::Trace;
 
 /// Messages that are handled before what they were answered is written.
 const BATCH: usize = 256;
@@ -134,10 +135,11 @@ impl Connection {
         match received {
             &mut Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
-                let &mut RequestHead { key, mtype, deadline, depth, trace } = head;
-                let scope = Scope { request: Some(key), deadline: Some(deadline), trace };
+                let &mut RequestHead { key, mtype, deadline, depth, ref trace } = head;
+                let (request, trace) = (Some(key), trace.as_ref());
                 let body = input.body(body);
-                let arrival = serving.arrival(known.as_mut(), mtype, scope, deadline, depth > 0);
+                let arrival =
+                    serving.arrival(known.as_mut(), mtype, request, trace, deadline, depth > 0);
                 let dispatched = serving.dispatch(&arrival, body, spare, here);
                 account.release(*reserved);
                 match dispatched {
@@ -148,10 +150,9 @@ impl Connection {
             // Its deadline was for the credit it needed.
             Received::Notice { head, body, reserved } => {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
-                let (receipt, mtype, trace) = (std::mem::take(receipt), *mtype, *trace);
-                let scope = Scope { request: None, deadline: None, trace };
+                let (receipt, trace) = (std::mem::take(receipt), trace.as_ref());
                 let body = input.body(body);
-                let arrival = serving.arrival(known.as_mut(), mtype, scope, cap, false);
+                let arrival = serving.arrival(known.as_mut(), *mtype, None, trace, cap, false);
                 let dispatched = serving.dispatch(&arrival, body, spare, here);
                 account.release(*reserved);
                 match dispatched {
@@ -320,7 +321,8 @@ impl Serving {
         &'a self,
         known: Option<&'a mut Known>,
         mtype: u32,
-        scope: Scope,
+        request: Option<RequestKey>,
+        trace: Option<&'a Trace>,
         deadline: Instant,
         nested: bool,
     ) -> Arrival<'a> {
@@ -338,7 +340,7 @@ impl Serving {
             }
         };
         let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
-        Arrival { envelope: Envelope { mtype, scope: Some(scope), deadline }, to, nested }
+        Arrival { envelope: Envelope { mtype, deadline, native: true, request, trace }, to, nested }
     }
 
     /// Decodes a message and starts its handler.
@@ -350,7 +352,7 @@ impl Serving {
         here: Option<Here<'_>>,
     ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
-        let request = arrival.envelope.scope.and_then(|scope| scope.request);
+        let request = arrival.envelope.request;
         let holds = |order| {
             let holds = |key| link.lock().session.ancestor_holds(key, number(order));
             request.is_some_and(holds)
