@@ -21,7 +21,7 @@ use crate::mtype::Mtype;
 use crate::process::Process;
 use crate::protocol::{NoError, Protocol};
 use crate::reply::{Code, Handled};
-use crate::session::native::{Failed, Outcome, Refused};
+use crate::session::native::{Failed, Outcome, Oversize, Refused};
 
 /// A message on its way: what the methods of [`Client`](crate::Client) and [`Peer`](crate::Peer) that
 /// send one return. `T` is the reply, `E` the error that the message declares.
@@ -421,7 +421,8 @@ pub(crate) fn ended(
         }
         Outcome::Lost { sent: false } => CallError::NotSent(Reason::Disconnected),
         Outcome::Refused(refused) => CallError::NotSent(match refused {
-            Refused::TooLarge { size, limit } => {
+            Refused::TooLarge(oversize) => {
+                let Oversize { size, limit } = *oversize;
                 let [size, limit] =
                     [size, limit].map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
                 Reason::TooLarge { size, limit }

@@ -61,12 +61,12 @@ impl Sender<'_> {
         body: Body<'_>,
         here: Option<Here<'_>>,
     ) -> Dispatched {
-        let &Arrival { envelope: Envelope { mtype, .. }, to, .. } = arrival;
-        let fallback = || self.service.routes().fallback_of(mtype.number());
+        let &Arrival { ref envelope, to, .. } = arrival;
+        let fallback = || self.service.routes().fallback_of(envelope.number);
         let Some(handler) = to.and_then(|to| to.handler).or_else(fallback) else {
             return Dispatched::Done(match to {
                 Some(to) => self.unhandled(to, body),
-                None => Err(Rejection::unknown_type(mtype)),
+                None => Err(Rejection::unknown_type(envelope.mtype())),
             });
         };
         let apart = handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());

@@ -157,7 +157,7 @@ impl Unroutable for Unrouted {
     type Shape = Once;
 
     fn take(request: Request<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { mtype: request.around.envelope.mtype, body: request.body.into_bytes() })
+        Ok(Self { mtype: request.around.envelope.mtype(), body: request.body.into_bytes() })
     }
 
     fn never(error: crate::NoError) -> Rejection {

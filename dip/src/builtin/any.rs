@@ -90,7 +90,7 @@ impl Routed for Any {
     type Shape = Once;
 
     fn read(request: Request<'_>) -> Result<Self, DecodeError> {
-        Self::decode(request.around.envelope.mtype, request.body, request.limits)
+        Self::decode(request.around.envelope.mtype(), request.body, request.limits)
     }
 
     fn write_reply((): &(), _: &mut BodyMut<'_>) -> Result<(), EncodeError> {

@@ -24,7 +24,6 @@ use crate::codec::{Body, DecodeLimits, Encoded};
 use crate::context::{Context, Envelope};
 use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::limits;
-use crate::mtype::Mtype;
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
 use crate::reply::{Code, Rejection};
@@ -265,11 +264,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if let Some(to) = to {
             to.counters.count.fetch_add(1, Relaxed);
         }
-        let mtype = to.map_or(Mtype::byte(mtype), |to| to.protocol.mtype);
         let deadline = limits::end(Instant::now(), service.limits().handler_cap);
         let body = Body::from(body);
         let arrival = Arrival {
-            envelope: Envelope { mtype, deadline, native: false, request: None, trace: None },
+            envelope: Envelope {
+                number: mtype.into(),
+                known: to.map(|to| to.protocol),
+                deadline,
+                native: false,
+                request: None,
+                trace: None,
+            },
             to,
             nested: false,
         };

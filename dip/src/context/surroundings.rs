@@ -7,6 +7,7 @@ use super::{Context, States};
 use crate::link::Scope;
 use crate::mtype::Mtype;
 use crate::peer::Peer;
+use crate::protocol::ProtocolEntry;
 use crate::reply::Start;
 use crate::session::native::RequestKey;
 use crate::wire::native::Trace;
@@ -14,7 +15,9 @@ use crate::wire::native::Trace;
 /// What is said of a message besides its body.
 #[derive(Clone, Copy)]
 pub(crate) struct Envelope<'a> {
-    pub(crate) mtype: Mtype,
+    /// The number of its type, and the type if it is known.
+    pub(crate) number: u32,
+    pub(crate) known: Option<&'static ProtocolEntry>,
     /// Until when its handler may take.
     pub(crate) deadline: Instant,
     /// It came over the native wire, on which its sender can be sent messages.
@@ -25,6 +28,10 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl Envelope<'_> {
+    pub(crate) fn mtype(&self) -> Mtype {
+        self.known.map_or(Mtype::from_number(self.number), |known| known.mtype)
+    }
+
     fn scope(&self) -> Option<Scope> {
         let &Self { deadline, native, request, trace, .. } = self;
         let deadline = request.map(|_| deadline);
@@ -62,8 +69,8 @@ impl Surroundings<'_> {
 
     fn make(&self) -> Context {
         let Self { peer, states, spare, .. } = self;
-        let Envelope { mtype, deadline, .. } = *self.envelope;
-        Context::renewed(spare.take(), mtype, peer, self.envelope.scope(), deadline, states)
+        let (mtype, scope) = (self.envelope.mtype(), self.envelope.scope());
+        Context::renewed(spare.take(), mtype, peer, scope, self.envelope.deadline, states)
     }
 
     /// Leaves what was made for a later message.

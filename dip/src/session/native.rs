@@ -91,7 +91,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) trace: Option<Trace>,
 }
 
-/// How an operation of ours ended.
+/// How an operation of ours ended. It is passed on often: what is rare is in boxes, so that it is no larger
+/// than a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Reply(OwnedBody),
@@ -122,17 +123,21 @@ pub(crate) struct Failed {
 }
 
 /// Why this side sends a message not even to its peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    TooLarge {
-        size: u64,
-        limit: u64,
-    },
+    TooLarge(Box<Oversize>),
     TooDeep,
     /// The peer has said goodbye.
     ShuttingDown,
     /// The peer takes nothing.
     Passive,
+}
+
+/// Bytes of a body, and how many the peer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Oversize {
+    pub(crate) size: u64,
+    pub(crate) limit: u64,
 }
 
 /// What the driver is told.

@@ -21,7 +21,6 @@ use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::handler::Order;
 use crate::limits;
 use crate::link::Link;
-use crate::mtype::Mtype;
 use crate::peer::Peer;
 use crate::reply::{Code, Here, Places, Written};
 use crate::service::{Lane, Service};
@@ -136,7 +135,7 @@ impl Connection {
             &mut Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
                 let &mut RequestHead { key, mtype, deadline, depth, ref trace } = head;
-                let (request, trace) = (Some(key), trace.as_ref());
+                let (request, trace) = (Some(key), trace.as_deref());
                 let body = input.body(body);
                 let arrival =
                     serving.arrival(known.as_mut(), mtype, request, trace, deadline, depth > 0);
@@ -150,7 +149,7 @@ impl Connection {
             // Its deadline was for the credit it needed.
             Received::Notice { head, body, reserved } => {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
-                let (receipt, trace) = (std::mem::take(receipt), trace.as_ref());
+                let (receipt, trace) = (std::mem::take(receipt), trace.as_deref());
                 let body = input.body(body);
                 let arrival = serving.arrival(known.as_mut(), *mtype, None, trace, cap, false);
                 let dispatched = serving.dispatch(&arrival, body, spare, here);
@@ -339,8 +338,12 @@ impl Serving {
                 to
             }
         };
-        let mtype = to.map_or(Mtype::from_number(mtype), |to| to.protocol.mtype);
-        Arrival { envelope: Envelope { mtype, deadline, native: true, request, trace }, to, nested }
+        let known = to.map(|to| to.protocol);
+        Arrival {
+            envelope: Envelope { number: mtype, known, deadline, native: true, request, trace },
+            to,
+            nested,
+        }
     }
 
     /// Decodes a message and starts its handler.

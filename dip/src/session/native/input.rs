@@ -67,13 +67,14 @@ enum Front {
 }
 
 /// A call of theirs without its body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RequestHead {
     pub(crate) key: RequestKey,
     pub(crate) mtype: u32,
     pub(crate) deadline: Instant,
     pub(crate) depth: u8,
-    pub(crate) trace: Option<Trace>,
+    /// In a box: most have none.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 /// A one-way message of theirs without its body.
@@ -86,7 +87,8 @@ pub(crate) struct NoticeHead {
         expect(dead_code, reason = "it was for the credit: the handler has its cap")
     )]
     pub(crate) deadline: Option<Instant>,
-    pub(crate) trace: Option<Trace>,
+    /// In a box: most have none.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 /// What became of the bytes in front.

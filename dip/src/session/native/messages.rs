@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::bodies::{Outbound, Owner};
 use super::operations::{Claim, Kind as What, Message, Operation, Stage};
-use super::{Outcome, Outgoing, Refused, RequestKey, Session, Ticket};
+use super::{Outcome, Outgoing, Oversize, Refused, RequestKey, Session, Ticket};
 use crate::wire::native::{Header, Kind, Metadata, Trace};
 
 /// Why a message that waited does not go out as it is.
@@ -64,7 +64,7 @@ impl Session {
         } else if self.goodbye {
             Refused::ShuttingDown
         } else if size > limit {
-            Refused::TooLarge { size, limit }
+            Refused::TooLarge(Box::new(Oversize { size, limit }))
         } else if depth > u16::from(self.theirs.deepest) {
             Refused::TooDeep
         } else if out.deadline.is_some_and(|deadline| deadline <= self.now) {

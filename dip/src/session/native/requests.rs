@@ -98,7 +98,7 @@ impl Requests {
     }
 
     /// Adds a call whose id is not in here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, request: Request) -> RequestKey {
         let (id, number) = (request.id, self.next_number);
         self.next_number = number.wrapping_add(1);

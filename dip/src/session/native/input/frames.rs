@@ -101,7 +101,7 @@ impl Input {
             Verdict::Taken(Admitted { key, deadline, depth }, reserved) => {
                 // None is taken in from deeper than that.
                 let depth = u8::try_from(depth).unwrap_or(u8::MAX);
-                let trace = first.metadata.trace;
+                let trace = first.metadata.trace.map(Box::new);
                 let head = RequestHead { key, mtype, deadline, depth, trace };
                 if let Some(here) = self.short(&first) {
                     let body = Whole::Here(here);
@@ -145,7 +145,7 @@ impl Input {
         match session.admit(&first, true, admission) {
             Ok(reserved) => {
                 let deadline = first.metadata.deadline.map(|left| session.after_ms(left));
-                let trace = first.metadata.trace;
+                let trace = first.metadata.trace.map(Box::new);
                 let head = NoticeHead { receipt, mtype, deadline, trace };
                 if let Some(here) = self.short(&first) {
                     let body = Whole::Here(here);

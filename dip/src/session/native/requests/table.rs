@@ -43,7 +43,7 @@ impl Table {
     }
 
     /// Adds a call whose id is not in here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, id: u32, entry: Entry) {
         let at = place_of(id);
         if self.row.len() <= at && at < LONGEST {

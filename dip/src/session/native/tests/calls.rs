@@ -253,7 +253,8 @@ fn an_error_of_ordinary_length_is_taken_whatever_the_limit() {
 #[test]
 fn a_message_over_the_limit_of_the_peer_is_refused_here() {
     let mut pair = Pair::with(Terms::default(), Terms { max_message: 100, ..Terms::default() });
-    let refused = Some(Outcome::Refused(Refused::TooLarge { size: 101, limit: 100 }));
+    let refused =
+        Some(Outcome::Refused(Refused::TooLarge(Box::new(Oversize { size: 101, limit: 100 }))));
     let ticket = pair.client.call(&[0; 101]);
     assert_eq!(pair.client.outcome(ticket), refused);
     let ticket = pair.client.notify(&[0; 101]);
