@@ -7,17 +7,22 @@ use bytes::Bytes;
 use super::{Outcome, RequestKey};
 use crate::wire::native::Trace;
 
-/// One of our operations.
+/// One of our operations: a slot and its generation. One word, as a [`RequestKey`] is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Ticket {
-    slot: u32,
-    generation: u32,
-}
+pub(crate) struct Ticket(u64);
 
 impl Ticket {
+    fn of(slot: u32, generation: u32) -> Self {
+        Self(u64::from(generation) << 32 | u64::from(slot))
+    }
+
     /// Small, and used again: an index for what is kept beside the operation.
     pub(crate) fn slot(self) -> usize {
-        self.slot as usize
+        self.0 as u32 as usize
+    }
+
+    fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
     }
 }
 
@@ -94,7 +99,7 @@ impl Operations {
     pub(super) fn next(&self) -> Ticket {
         let slot = self.free.last().copied().unwrap_or(self.slots.len() as u32);
         let generation = self.slots.get(slot as usize).map_or(0, |place| place.generation);
-        Ticket { slot, generation }
+        Ticket::of(slot, generation)
     }
 
     #[inline]
@@ -105,17 +110,17 @@ impl Operations {
         });
         let place = &mut self.slots[slot as usize];
         place.operation = Some(operation);
-        Ticket { slot, generation: place.generation }
+        Ticket::of(slot, place.generation)
     }
 
     pub(super) fn of(&mut self, ticket: Ticket) -> Option<&mut Operation> {
         let slot = self.slots.get_mut(ticket.slot())?;
-        slot.operation.as_mut().filter(|_| slot.generation == ticket.generation)
+        slot.operation.as_mut().filter(|_| slot.generation == ticket.generation())
     }
 
     pub(super) fn peek(&self, ticket: Ticket) -> Option<&Operation> {
         let slot = self.slots.get(ticket.slot())?;
-        slot.operation.as_ref().filter(|_| slot.generation == ticket.generation)
+        slot.operation.as_ref().filter(|_| slot.generation == ticket.generation())
     }
 
     pub(super) fn has_outcome(&self, ticket: Ticket) -> bool {
@@ -126,11 +131,12 @@ impl Operations {
     #[inline]
     pub(super) fn take_outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
         let slot = self.slots.get_mut(ticket.slot())?;
-        let operation = slot.operation.as_mut().filter(|_| slot.generation == ticket.generation)?;
+        let operation =
+            slot.operation.as_mut().filter(|_| slot.generation == ticket.generation())?;
         let Claim::There(_) = operation.claim else { return None };
         let claim = std::mem::replace(&mut operation.claim, Claim::Given);
         if let Stage::Over = operation.stage {
-            self.free(ticket.slot);
+            self.free(ticket.slot() as u32);
         }
         if let Claim::There(outcome) = claim { Some(outcome) } else { None }
     }
@@ -148,13 +154,13 @@ impl Operations {
             matches!((&operation.stage, &operation.claim), (Stage::Over, Claim::Given))
         });
         if over {
-            self.free(ticket.slot);
+            self.free(ticket.slot() as u32);
         }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Ticket, &Operation)> {
         self.slots.iter().enumerate().filter_map(|(slot, place)| {
-            let ticket = Ticket { slot: slot as u32, generation: place.generation };
+            let ticket = Ticket::of(slot as u32, place.generation);
             Some((ticket, place.operation.as_ref()?))
         })
     }

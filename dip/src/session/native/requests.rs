@@ -8,16 +8,24 @@ use self::table::Table;
 use super::Ticket;
 use crate::wire::hello::Terms;
 
-/// One of their calls that we handle. Ids are used again, numbers are not.
+/// One of their calls that we handle: its id, which is used again, and its number, which is not.
+///
+/// One word, not two halves: what was written in halves can be read as a whole only when it has left the
+/// store buffer of the core, and keys are passed on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RequestKey {
-    id: u32,
-    number: u32,
-}
+pub(crate) struct RequestKey(u64);
 
 impl RequestKey {
+    fn of(id: u32, number: u32) -> Self {
+        Self(u64::from(number) << 32 | u64::from(id))
+    }
+
     pub(super) fn id(self) -> u32 {
-        self.id
+        self.0 as u32
+    }
+
+    fn number(self) -> u32 {
+        (self.0 >> 32) as u32
     }
 }
 
@@ -72,12 +80,12 @@ impl Requests {
 
     pub(super) fn by_id(&self, id: u32) -> Option<RequestKey> {
         let &(number, _) = self.table.get(id)?;
-        Some(RequestKey { id, number })
+        Some(RequestKey::of(id, number))
     }
 
     pub(super) fn of(&self, key: RequestKey) -> Option<&Request> {
-        let (number, request) = self.table.get(key.id)?;
-        (*number == key.number).then_some(request)
+        let (number, request) = self.table.get(key.id())?;
+        (*number == key.number()).then_some(request)
     }
 
     pub(super) fn depth(&self, key: RequestKey) -> u16 {
@@ -93,8 +101,8 @@ impl Requests {
     }
 
     pub(super) fn of_mut(&mut self, key: RequestKey) -> Option<&mut Request> {
-        let (number, request) = self.table.get_mut(key.id)?;
-        (*number == key.number).then_some(request)
+        let (number, request) = self.table.get_mut(key.id())?;
+        (*number == key.number()).then_some(request)
     }
 
     /// Adds a call whose id is not in here.
@@ -108,14 +116,14 @@ impl Requests {
             self.live[usize::from(request.depth)] += 1;
         }
         self.table.insert(id, (number, request));
-        RequestKey { id, number }
+        RequestKey::of(id, number)
     }
 
     /// Forgets a call; says how deep it was.
     #[inline]
     pub(super) fn remove(&mut self, key: RequestKey) -> Option<u16> {
         let &Request { depth, phase, .. } = self.of(key)?;
-        self.table.remove(key.id);
+        self.table.remove(key.id());
         if phase == Phase::Refused {
             self.refused -= 1;
         } else {
@@ -139,8 +147,7 @@ impl Requests {
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = (RequestKey, &Request)> {
-        let key =
-            |(number, request): &(u32, Request)| RequestKey { id: request.id, number: *number };
+        let key = |(number, request): &(u32, Request)| RequestKey::of(request.id, *number);
         self.table.values().map(move |entry| (key(entry), &entry.1))
     }
 }
