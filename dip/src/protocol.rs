@@ -71,6 +71,7 @@ pub trait Protocol: Sized + Send + 'static {
     /// # Errors
     ///
     /// When the body does not hold such a message, or one that is over `limits`.
+    #[inline(always)]
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<Self, DecodeError> {
         Self::Codec::decode(body, limits)
     }

@@ -60,6 +60,7 @@ impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
         write::value(value, body)
     }
 
+    #[inline(always)]
     fn decode(body: Body<'_>, limits: &DecodeLimits) -> Result<T, DecodeError> {
         read::value(&body, limits)
     }

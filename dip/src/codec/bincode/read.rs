@@ -16,7 +16,7 @@ use crate::codec::{Body, DecodeError, DecodeLimits};
 use crate::value::Fault;
 
 /// The value that `bytes` hold, all of them.
-#[inline]
+#[inline(always)]
 pub(super) fn value<T: DeserializeOwned>(
     bytes: &[u8],
     limits: &DecodeLimits,
