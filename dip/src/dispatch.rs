@@ -59,7 +59,7 @@ impl Sender<'_> {
         &self,
         arrival: &Arrival<'_>,
         body: Body<'_>,
-        here: Option<Here<'_>>,
+        here: Option<&Here<'_>>,
     ) -> Dispatched {
         let &Arrival { ref envelope, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(envelope.number);
@@ -106,7 +106,7 @@ impl Sender<'_> {
         handler: &'static HandlerEntry,
         arrival: &Arrival<'_>,
         body: Body<'_>,
-        here: Here<'_>,
+        here: &Here<'_>,
     ) -> Result<Dispatched, Rejection> {
         self.check_room(arrival)?;
         let limits = self.decode_limits(body.len());
@@ -197,7 +197,7 @@ impl Sender<'_> {
         &'a self,
         handler: &'static HandlerEntry,
         arrival: &'a Arrival<'a>,
-        here: Option<Here<'a>>,
+        here: Option<&'a Here<'a>>,
     ) -> Surroundings<'a> {
         Surroundings {
             envelope: &arrival.envelope,

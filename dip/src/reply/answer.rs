@@ -58,7 +58,7 @@ pub struct OneReply<'a, M, T, E> {
 #[derive(Clone, Copy)]
 pub struct Start<'a> {
     /// It may run at once.
-    pub(crate) here: Option<Here<'a>>,
+    pub(crate) here: Option<&'a Here<'a>>,
     pub(crate) name: &'static str,
 }
 

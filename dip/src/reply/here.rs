@@ -18,7 +18,6 @@ thread_local! {
 }
 
 /// Where a handler may run at once that need not wait for anything before.
-#[derive(Clone, Copy)]
 pub(crate) struct Here<'a> {
     pub(crate) waker: &'a Waker,
     pub(crate) places: &'a RefCell<Places>,

@@ -130,7 +130,7 @@ impl Connection {
             _ => answers.len(),
         };
         let here = Here { waker: cx.waker(), places, replies: &answers.replies };
-        let here = (*timed == 0).then_some(here);
+        let here = (*timed == 0).then_some(&here);
         match received {
             &mut Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
@@ -352,7 +352,7 @@ impl Serving {
         arrival: &Arrival<'_>,
         body: Body<'_>,
         spare: &Cell<Option<Context>>,
-        here: Option<Here<'_>>,
+        here: Option<&Here<'_>>,
     ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
         let request = arrival.envelope.request;

@@ -89,24 +89,22 @@ impl Session {
         let theirs = first.metadata.deadline.map(|left| self.after_ms(left));
         let deadline = theirs.map_or(cap, |theirs| theirs.min(cap));
         let capped = theirs.is_none_or(|theirs| cap < theirs);
-        let phase = match verdict {
-            Err(_) => Phase::Refused,
-            Ok(_) if more || first.len > SHORT_BODY as u64 => Phase::Arriving,
-            Ok(_) => Phase::InHand { stopped: false },
-        };
         let parent = parent.map(|(ticket, _)| ticket);
-        let request = Request { id, depth, deadline, capped, parent, lanes: 0, phase };
+        let request = |phase| Request { id, depth, deadline, capped, parent, lanes: 0, phase };
         match verdict {
             Ok(reserved) => {
                 self.watch(Some(deadline));
-                let key = self.requests.insert(request);
+                let arrives = more || first.len > SHORT_BODY as u64;
+                let phase =
+                    if arrives { Phase::Arriving } else { Phase::InHand { stopped: false } };
+                let key = self.requests.insert(request(phase));
                 Ok(Verdict::Taken(Admitted { key, deadline, depth }, reserved))
             }
             Err(refusal) => {
                 let Refusal { code, text } = *refusal;
                 self.write_refusal(id, depth, code, &text);
                 if more {
-                    self.requests.insert(request);
+                    self.requests.insert(request(Phase::Refused));
                 }
                 Ok(Verdict::Refused { code })
             }

@@ -49,11 +49,16 @@ impl Table {
         if self.row.len() <= at && at < LONGEST {
             self.row.resize(at + 1, None);
         }
+        self.len += 1;
         match self.row.get_mut(at) {
             Some(free @ None) => *free = Some(entry),
-            _ => _ = self.others.insert(id, entry),
+            _ => self.insert_elsewhere(id, entry),
         }
-        self.len += 1;
+    }
+
+    #[cold]
+    fn insert_elsewhere(&mut self, id: u32, entry: Entry) {
+        self.others.insert(id, entry);
     }
 
     /// Takes out a call that is in here.
