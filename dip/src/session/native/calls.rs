@@ -72,16 +72,16 @@ impl Session {
         self.at(now);
         let mut starting = std::mem::take(&mut self.starting);
         // Most of them have the same time.
-        let (mut time, mut deadline) = (None, self.now);
+        let (now, mut time, mut deadline, mut soonest) = (self.now, None, self.now, None);
         for (ticket, its) in starting.drain(..) {
+            let Some(operation) = self.operations.of(ticket) else { continue };
             if time != Some(its) {
-                (time, deadline) = (Some(its), limits::end(self.now, its));
-                self.watch(Some(deadline));
+                (time, deadline) = (Some(its), limits::end(now, its));
+                soonest = Some(soonest.map_or(deadline, |soonest: Instant| soonest.min(deadline)));
             }
-            if let Some(operation) = self.operations.of(ticket) {
-                operation.deadline = Some(deadline);
-            }
+            operation.deadline = Some(deadline);
         }
+        self.watch(soonest);
         self.starting = starting;
     }
 
