@@ -1,6 +1,7 @@
 //! A message on its way to a peer, and what comes back.
 
 mod message;
+mod offer;
 
 use std::fmt;
 use std::future::Future;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub(crate) use message::{Message, Way};
+pub(crate) use offer::offer;
 
 use crate::codec::{Codec, DecodeLimits, OwnedBody};
 use crate::error::{CallError, Reason, Remote};

@@ -17,13 +17,13 @@ pub(crate) use classic::frame as classic_frame;
 pub(crate) use dial::{CLASSIC_ONLY, Unreached, is_remembered, remember, unwelcome};
 pub(crate) use shared::{CLASSIC_TIMEOUT, NATIVE_TIMEOUT};
 
-use crate::call::{Call, Message, Way};
+use crate::call::{self, Call, Message, Way};
 use crate::codec::{self, BodyMut, Codec, EncodeError};
 use crate::context::{Scoped, Within, sealed};
-use crate::error::{Reason, Result};
+use crate::error::{CallError, Reason, Result};
 use crate::link::Scope;
 use crate::mtype::Mtype;
-use crate::protocol::{Acknowledged, Protocol};
+use crate::protocol::{Acknowledged, NoError, Protocol};
 use crate::transport::{Address, AddressError, Stream};
 use crate::value::{Value, to_value};
 
@@ -206,6 +206,7 @@ impl Client {
     /// holds it back until there is credit for it.
     ///
     /// Nobody says what became of it; [`flush`](Self::flush) waits until it was dispatched.
+    /// [`try_notify`](Self::try_notify) does not wait.
     ///
     /// ```no_run
     /// use dip::builtin::Stdout;
@@ -224,6 +225,35 @@ impl Client {
     /// [`Reason::SlowPeer`](crate::Reason::SlowPeer) when there was no credit in time.
     pub fn notify<M: Protocol>(&self, message: &M) -> Call {
         Call::acknowledged(self.shared.clone(), Message::of(message, Way::Notify, self.scope))
+    }
+
+    /// Sends a one-way message now or not at all: for code that cannot wait, and the cheapest way to send
+    /// many. What was sent leaves as soon as the runtime has run the connection, in the order of the
+    /// messages that were sent otherwise.
+    ///
+    /// ```no_run
+    /// use dip::builtin::Stdout;
+    /// use dip::{CallError, Reason};
+    ///
+    /// # async fn example(client: dip::Client) -> dip::Result<()> {
+    /// for number in 0..1_000_000 {
+    ///     let line = Stdout(number.to_string());
+    ///     match client.try_notify(&line) {
+    ///         // The server has enough to do: waits until it takes more.
+    ///         Err(CallError::NotSent(Reason::SlowPeer)) => client.notify(&line).await?,
+    ///         sent => sent?,
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::SlowPeer`](crate::Reason::SlowPeer) if the message would have to wait for credit or for
+    /// room; [`Reason::Disconnected`](crate::Reason::Disconnected) if it would have to wait for a
+    /// connection, which [`notify`](Self::notify) makes; the others of `notify`.
+    pub fn try_notify<M: Protocol>(&self, message: &M) -> Result<(), CallError<NoError>> {
+        call::offer(&*self.shared, message, self.scope.as_ref(), || self.shared.why_later())
     }
 
     /// Waits until the server has dispatched everything that was sent before: the handlers have been

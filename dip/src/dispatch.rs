@@ -53,8 +53,8 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Decodes a message, which is counted, and starts its handler: to run it to its end, if it may run here and need not
-    /// wait.
+    /// Decodes a message, which is counted already, and starts its handler: runs it to its end, if it
+    /// may run here and need not wait.
     pub(crate) fn dispatch(
         &self,
         arrival: &Arrival<'_>,
@@ -237,3 +237,6 @@ pub(crate) fn capped_at(cap: Duration) -> Rejection {
 fn overloaded(text: &str) -> Rejection {
     Rejection::of(Code::Overloaded, "ConnectionError", text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::call::{Call, Later, Message, Ready, Route, Unanswered, Way};
+use crate::call::{self, Call, Later, Message, Ready, Route, Unanswered, Way};
 use crate::error::{CallError, Reason};
 use crate::link::{Link, Scope};
-use crate::protocol::{Acknowledged, Protocol};
+use crate::protocol::{Acknowledged, NoError, Protocol};
 use crate::transport::Credentials;
 
 /// The other end of a connection.
@@ -179,6 +179,17 @@ impl Peer {
     /// credit in time.
     pub fn notify<M: Protocol>(&self, message: &M) -> Call {
         Call::acknowledged(self.connection.clone(), Message::of(message, Way::Notify, self.scope))
+    }
+
+    /// Sends the peer a one-way message now or not at all, as
+    /// [`Client::try_notify`](crate::Client::try_notify) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::SlowPeer`] if the message would have to wait for credit or for room; the others of
+    /// [`notify`](Self::notify).
+    pub fn try_notify<M: Protocol>(&self, message: &M) -> Result<(), CallError<NoError>> {
+        call::offer(&*self.connection, message, self.scope.as_ref(), || Reason::Gone)
     }
 }
 

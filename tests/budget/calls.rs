@@ -59,10 +59,12 @@ async fn connected() -> Client {
     Client::over(ours).connect().await.unwrap()
 }
 
-/// What is made once, when a batch was slow: what surrounds a message.
-const ONCE: u64 = 2;
+/// How often a number of rounds is counted. When a batch was slow, as it is when the system takes the core
+/// away, the handlers of those behind it are watched for a while, for which they need more.
+const TRIES: usize = 10;
 
-/// The allocations of so many rounds on both sides, once everything that is used again is there.
+/// The allocations of so many rounds on both sides, once everything that is used again is there and while
+/// nothing is slow.
 fn of_rounds<F: Future<Output = ()>>(rounds: u64, round: impl Fn(Client) -> F) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = runtime.block_on(connected());
@@ -74,32 +76,31 @@ fn of_rounds<F: Future<Output = ()>>(rounds: u64, round: impl Fn(Client) -> F) -
         });
     };
     run(100);
-    let (count, ()) = allocations(|| run(rounds));
-    count
+    (0..TRIES).map(|_| allocations(|| run(rounds)).0).min().unwrap()
 }
 
 #[test]
-fn a_small_call_allocates_the_future_of_its_handler_and_nothing_else() {
-    let count = of_rounds(1000, |client| async move {
+fn a_small_call_allocates_nothing() {
+    let count = of_rounds(100, |client| async move {
         assert_eq!(client.call(&Add { a: 1, b: 2 }).await.unwrap(), 3);
     });
-    assert!(count <= 1000 + ONCE, "{count} in 1000 calls on both sides");
+    assert_eq!(count, 0, "in 100 calls on both sides");
 }
 
 #[test]
-fn a_call_with_texts_allocates_these_besides() {
+fn a_call_with_texts_allocates_these() {
     let sample = sample();
-    let count = of_rounds(1000, |client| {
+    let count = of_rounds(100, |client| {
         let sample = &sample;
         async move { assert_eq!(client.call(sample).await.unwrap(), *sample) }
     });
     // The text of the message where it is read, that of the reply where it is read.
-    assert!(count <= 3000 + ONCE, "{count} in 1000 calls on both sides");
+    assert_eq!(count, 200, "in 100 calls on both sides");
 }
 
 #[test]
 fn many_calls_at_once_allocate_no_more_than_one_after_the_other() {
-    let count = of_rounds(100, |client| async move {
+    let count = of_rounds(20, |client| async move {
         let mut calls: Vec<_> = (0..50).map(|a| Some(client.call(&Add { a, b: 2 }))).collect();
         poll_fn(|cx| {
             let mut left = false;
@@ -115,11 +116,11 @@ fn many_calls_at_once_allocate_no_more_than_one_after_the_other() {
         .await;
     });
     // The list of calls is one allocation in each round.
-    assert!(count <= 100 * 51, "{count} in 5000 calls on both sides");
+    assert_eq!(count, 20, "in 1000 calls on both sides");
 }
 
 #[test]
-fn a_one_way_message_allocates_the_future_of_its_handler_and_nothing_else() {
+fn a_one_way_message_allocates_nothing() {
     let count = of_rounds(10, |client| async move {
         for a in 0..500 {
             client.notify(&OneWay { a }).await.unwrap();
@@ -127,5 +128,5 @@ fn a_one_way_message_allocates_the_future_of_its_handler_and_nothing_else() {
         client.flush().await.unwrap();
     });
     // A flush has its ticket, its PING and its place in two lists.
-    assert!(count <= 10 * 505, "{count} in 5000 messages and 10 flushes");
+    assert!(count <= 10 * 5, "{count} in 5000 messages and 10 flushes");
 }

@@ -54,13 +54,7 @@ impl Message {
         limit: Option<u32>,
         encode: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
     ) -> Result<Self, Reason> {
-        let limit = in_memory(limit.unwrap_or(u32::MAX));
-        let mut out = Buffer::new();
-        let mut body = BodyMut::sharing(&mut out, limit);
-        encode(&mut body).map_err(Reason::Encode)?;
-        let size = body.len();
-        let encoded = body.into_encoded().map_err(|_| Reason::TooLarge { size, limit })?;
-        Ok(Self::raw(mtype, OwnedBody::new(encoded, out)))
+        Ok(Self::raw(mtype, encoded(limit, encode)?))
     }
 
     /// A message that is only acknowledged, with this body.
@@ -75,6 +69,21 @@ impl Message {
             scope: None,
         }
     }
+}
+
+/// What `encode` writes.
+#[inline]
+pub(super) fn encoded(
+    limit: Option<u32>,
+    encode: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
+) -> Result<OwnedBody, Reason> {
+    let limit = in_memory(limit.unwrap_or(u32::MAX));
+    let mut out = Buffer::new();
+    let mut body = BodyMut::sharing(&mut out, limit);
+    encode(&mut body).map_err(Reason::Encode)?;
+    let size = body.len();
+    let encoded = body.into_encoded().map_err(|_| Reason::TooLarge { size, limit })?;
+    Ok(OwnedBody::new(encoded, out))
 }
 
 /// No body in memory is longer than an address can say.

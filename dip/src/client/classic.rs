@@ -72,7 +72,7 @@ const NO_NAMES: &str =
     "the connection speaks the classic wire, on which a type is a byte, not a name";
 const NO_REPLIES: &str =
     "the connection speaks the classic wire, on which messages are acknowledged, not replied to";
-const NO_NOTICES: &str =
+pub(super) const NO_NOTICES: &str =
     "the connection speaks the classic wire, on which every message is acknowledged; use `send`";
 
 fn frame_of(mtype: u8, body: Bytes) -> Result<Frame, Reason> {

@@ -145,6 +145,14 @@ impl Shared {
         Ok(())
     }
 
+    /// Why nothing can be sent without waiting, if so.
+    pub(super) fn why_later(&self) -> Reason {
+        match &*self.reached() {
+            Reached::Native(_) => Reason::Disconnected,
+            Reached::Classic(_) => Reason::NotSupported(classic::NO_NOTICES),
+        }
+    }
+
     fn reached(&self) -> MutexGuard<'_, Reached> {
         // Nothing panics while it is held.
         self.reached.lock().unwrap_or_else(PoisonError::into_inner)

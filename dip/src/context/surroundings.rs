@@ -54,13 +54,7 @@ pub struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     pub(crate) fn context(&self) -> &Context {
-        self.made.get_or_init(|| {
-            let context = self.make();
-            if self.start.here.is_some() {
-                context.begin();
-            }
-            context
-        })
+        self.made.get_or_init(|| self.make())
     }
 
     pub(crate) fn into_context(mut self) -> Context {

@@ -41,7 +41,8 @@ pub enum Reason {
         /// The name of the type on this side.
         name: &'static str,
     },
-    /// The peer took in no more one-way messages until the time for this one was over.
+    /// The peer took in no more one-way messages until the time for this one was over, or now, if it
+    /// was not to wait.
     SlowPeer,
     /// The peer has said that it is about to stop.
     ShuttingDown,

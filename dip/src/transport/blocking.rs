@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, sendmsg, shutdown};
+use rustix::net::{
+    RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv, send, sendmsg, shutdown,
+};
 
 use super::access::Access;
 use super::address::Address;
@@ -99,8 +101,10 @@ impl Socket {
     pub(crate) fn write_now(&self, slices: &[IoSlice<'_>]) -> io::Result<Option<usize>> {
         let slices = &slices[..slices.len().min(MAX_SLICES)];
         let flags = NO_SIGPIPE | SendFlags::DONTWAIT;
-        let mut write =
-            || sendmsg(&self.socket, slices, &mut SendAncillaryBuffer::default(), flags);
+        let mut write = || match slices {
+            [slice] => send(&self.socket, slice, flags),
+            _ => sendmsg(&self.socket, slices, &mut SendAncillaryBuffer::default(), flags),
+        };
         match retry_on_intr(&mut write) {
             Err(Errno::AGAIN) => Ok(None),
             written => Ok(Some(written?)),

@@ -107,6 +107,75 @@ async fn a_long_notice_costs_no_more_than_the_whole_window() {
 }
 
 #[tokio::test]
+async fn what_is_sent_without_waiting_keeps_its_place_among_the_others() {
+    let served = served().await;
+    for number in (0..300).step_by(3) {
+        served.client.try_notify(&Line(number)).unwrap();
+        served.client.notify(&Line(number + 1)).await.unwrap();
+        served.client.send(&Line(number + 2)).await.unwrap();
+    }
+    assert_eq!(served.log.all(), numbers(0..300));
+}
+
+#[tokio::test]
+async fn a_server_need_not_wait_either() {
+    let served = served().await;
+    let [peer] = &served.server.peers()[..] else { panic!("there is one") };
+    peer.try_notify(&Note("down".into())).unwrap();
+    served.log.reaches(1).await;
+    assert_eq!(served.log.all(), ["down"]);
+}
+
+#[tokio::test]
+async fn without_credit_nothing_is_sent_by_one_who_does_not_wait() {
+    let served = served_with(|b| b.limits(Limits::default().notify_window(2))).await;
+    for name in ["a", "b"] {
+        served.client.try_notify(&Wait(name.into())).unwrap();
+    }
+    for _ in 0..3 {
+        let full = served.client.try_notify(&Wait("never".into()));
+        assert!(is_slow_peer(&full) && full.unwrap_err().is_retryable());
+    }
+    served.gate.open(9);
+    in_time(served.client.notify(&Wait("c".into()))).await.unwrap();
+    served.client.flush().await.unwrap();
+    served.log.reaches(6).await;
+    assert!(!served.log.all().iter().any(|entry| entry.starts_with("never")));
+}
+
+#[tokio::test]
+async fn a_long_notice_is_sent_without_waiting_if_there_is_room() {
+    let served = served().await;
+    let long = "x".repeat(100_000);
+    served.client.try_notify(&Note(long.clone())).unwrap();
+    served.client.try_notify(&Note("short".into())).unwrap();
+    served.log.reaches(2).await;
+    let mut all = served.log.all();
+    all.sort_by_key(String::len);
+    assert_eq!(all, ["short", &long]);
+}
+
+#[tokio::test]
+async fn one_who_does_not_wait_is_told_why_nothing_is_sent() {
+    let small = Limits::default().max_message(64 << 10).max_builtin_message(64 << 10);
+    let served = served_with(|b| b.limits(small)).await;
+    let not_sent = |sent: Result<(), CallError<dip::NoError>>| match sent {
+        Err(CallError::NotSent(reason)) => reason,
+        sent => panic!("{sent:?}"),
+    };
+    let long = served.client.try_notify(&Note("x".repeat(1 << 20)));
+    assert!(matches!(not_sent(long), Reason::TooLarge { .. }));
+    let builder = dip::Client::builder(&served.path);
+    let classic = builder.wire(dip::Wire::Classic).connect().await.unwrap();
+    assert!(matches!(not_sent(classic.try_notify(&Line(0))), Reason::NotSupported(_)));
+    served.server.shutdown();
+    in_time(served.client.disconnected()).await;
+    assert!(matches!(not_sent(served.client.try_notify(&Line(0))), Reason::Disconnected));
+    served.client.close().await.unwrap();
+    assert!(matches!(not_sent(served.client.try_notify(&Line(0))), Reason::Closed));
+}
+
+#[tokio::test]
 async fn flush_waits_until_everything_before_was_dispatched() {
     let served = served().await;
     for number in 0..900 {

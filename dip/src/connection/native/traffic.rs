@@ -86,9 +86,16 @@ impl Connection {
                 self.output.advance(self.output.len());
                 break;
             }
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let count = self.output.slices(&mut slices);
-            match Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]) {
+            let stream = Pin::new(&mut self.stream);
+            let written = match self.output.in_one() {
+                Some(bytes) => stream.poll_write(cx, bytes),
+                None => {
+                    let mut slices = [IoSlice::new(&[]); SLICES];
+                    let count = self.output.slices(&mut slices);
+                    stream.poll_write_vectored(cx, &slices[..count])
+                }
+            };
+            match written {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.output.advance(written);
                     self.stalled = None;

@@ -46,6 +46,11 @@ impl Output {
         self.len
     }
 
+    /// All there is to write, if it is in one piece.
+    pub(crate) fn in_one(&self) -> Option<&[u8]> {
+        self.pieces.is_empty().then(|| &self.small[self.written..])
+    }
+
     /// Fills `into` from the front of what is to be written, and says how many of it are filled.
     pub(crate) fn slices<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
         let mut from = self.written;
