@@ -18,7 +18,7 @@ fn stdout() -> Message<Stdout, (), NoError, Once> {
 async fn ends(_: Stdout, _: Context) {}
 
 async fn waits(_: Stdout) {
-    pending().await
+    pending::<()>().await;
 }
 
 fn blocks(_: Stdout, _: Context) {}
