@@ -32,7 +32,8 @@ pub struct TypeStats {
     pub mtype: Mtype,
     /// The name of the Rust type.
     pub name: &'static str,
-    /// Messages that arrived.
+    /// Messages that arrived. Those that are handled together are counted when that is done, before any
+    /// of them is answered: their own handlers may not see them yet.
     pub count: u64,
     /// Messages that were refused: not decoded, rejected, panicked, stopped.
     pub errors: u64,

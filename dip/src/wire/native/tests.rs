@@ -273,6 +273,19 @@ proptest! {
         prop_assert_eq!(Header::parse(header.encode()), Ok(header));
     }
 
+    /// One-way messages without metadata, and headers that differ from them in a byte.
+    #[test]
+    fn a_plain_notice_is_a_header_that_says_no_more(
+        mtype: u32, body: u32, changed in prop::option::of((0_usize..8, 1_u8..)),
+    ) {
+        let mut bytes = Header { mtype, body, ..Header::new(Kind::Notify, 0) }.encode();
+        prop_assert_eq!(Header::parse_plain_notice(&bytes), Some((mtype, body)));
+        if let Some((at, by)) = changed {
+            bytes[at] ^= by;
+            prop_assert_eq!(Header::parse_plain_notice(&bytes), None);
+        }
+    }
+
     #[test]
     fn metadata_is_read_as_it_was_written(
         total: Option<u64>,
