@@ -106,7 +106,7 @@ impl<'a> Argument<'a> {
     }
 }
 
-/// The closure that begins to handle one message.
+/// The closure that begins to handle messages.
 fn start(
     function: &Function,
     message: &TokenStream,
@@ -114,8 +114,8 @@ fn start(
     options: &Options,
 ) -> TokenStream {
     let span = local(Span::call_site());
-    let [request, value, reply, context] =
-        ["request", "message", "reply", "context"].map(|name| Ident::new(name, span));
+    let [requests, request, value, reply, context] =
+        ["requests", "request", "message", "reply", "context"].map(|name| Ident::new(name, span));
     let locals: Vec<&Ident> = arguments.iter().map(|argument| &argument.local).collect();
     let constants = arguments.iter().map(|argument| &argument.constant);
     let output = match &function.sig.output {
@@ -133,10 +133,10 @@ fn start(
     };
     let context_or_none = if arguments.is_empty() { quote!(_) } else { quote!(#context) };
     quote! {
-        |#request| {
+        |#requests| #requests.each(|#request| {
             let (#value, #reply, #context_or_none) = #request.decode(#message)?;
             #(let #locals = #constants.extract(#context)?;)*
             #handled
-        }
+        })
     }
 }

@@ -20,7 +20,7 @@ use crate::context::{Context, Envelope, Surroundings};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Guarded, Here, Rejection, Start, Started, Work, Written, guarded};
+use crate::reply::{Code, Rejection, Start, Started, Work, Written, guarded};
 use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole, besides its body.
@@ -53,14 +53,8 @@ pub(crate) struct Sender<'a> {
 }
 
 impl Sender<'_> {
-    /// Decodes a message, which is counted already, and starts its handler: runs it to its end, if it
-    /// may run here and need not wait.
-    pub(crate) fn dispatch(
-        &self,
-        arrival: &Arrival<'_>,
-        body: Body<'_>,
-        here: Option<&Here<'_>>,
-    ) -> Dispatched {
+    /// Decodes a message, which is counted already, and starts its handler.
+    pub(crate) fn dispatch(&self, arrival: &Arrival<'_>, body: Body<'_>) -> Dispatched {
         let &Arrival { ref envelope, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(envelope.number);
         let Some(handler) = to.and_then(|to| to.handler).or_else(fallback) else {
@@ -70,10 +64,7 @@ impl Sender<'_> {
             });
         };
         let apart = handler.spawn || to.is_some_and(|to| to.counters.slow.is_slow());
-        let begun = match here {
-            Some(here) if handler.is_plain() && !apart => self.run(handler, arrival, body, here),
-            _ => self.begin(handler, arrival, body, apart),
-        };
+        let begun = self.begin(handler, arrival, body, apart);
         let dispatched = begun.unwrap_or_else(|why| Dispatched::Done(Err(why)));
         if let (Dispatched::Done(Err(_)), Some(to)) = (&dispatched, to) {
             to.counters.ended(false);
@@ -87,7 +78,7 @@ impl Sender<'_> {
         let acknowledged =
             to.protocol.builtin && self.service.unhandled() == Unhandled::Acknowledge;
         let answer = if acknowledged {
-            let limits = self.decode_limits(body.len());
+            let limits = decode_limits(self.service, body.len());
             guarded(|| (to.protocol.check)(body, &limits), name)
                 .and_then(|checked| checked.map_err(|error| Rejection::from_decode(&error)))
         } else {
@@ -98,36 +89,6 @@ impl Sender<'_> {
         }
         to.counters.ended(answer.is_ok());
         answer.map(|()| Encoded::Copied)
-    }
-
-    /// Runs a handler that waits for nothing before.
-    fn run(
-        &self,
-        handler: &'static HandlerEntry,
-        arrival: &Arrival<'_>,
-        body: Body<'_>,
-        here: &Here<'_>,
-    ) -> Result<Dispatched, Rejection> {
-        self.check_room(arrival)?;
-        let limits = self.decode_limits(body.len());
-        let around = self.around(handler, arrival, Some(here));
-        let request = Request { body, limits: &limits, around: &around };
-        match guarded(|| (handler.start)(request), handler.name).flatten()?.0 {
-            Started::Ended(written) => {
-                around.end();
-                Ok(Dispatched::Done(written))
-            }
-            Started::Pending(handling) => {
-                let guarded = Guarded::new(handling, handler.name);
-                let running = Running::begun(handler, around.into_context(), guarded);
-                Ok(Dispatched::Running(running))
-            }
-            Started::Waiting(work) => {
-                let (context, starts) = (around.into_context(), Starts::Here);
-                let running = Running::new(handler, context, work, Turn::of(None), starts);
-                Ok(Dispatched::Running(running))
-            }
-        }
     }
 
     /// What refuses a message for want of room does so before any code of its type runs.
@@ -147,18 +108,18 @@ impl Sender<'_> {
         let memory = if received {
             Some(self.reserve(body.len())?)
         } else {
-            self.check_room(arrival)?;
+            check_room(self.service, arrival.nested)?;
             None
         };
-        let limits = self.decode_limits(body.len());
-        let around = self.around(handler, arrival, None);
+        let limits = decode_limits(self.service, body.len());
+        let mut around = self.around(handler, arrival);
         let request = Request { body, limits: &limits, around: &around };
-        let work = match guarded(|| (handler.start)(request), handler.name).flatten()?.0 {
+        let work = match handler.start(request)? {
             Started::Waiting(work) => work,
             Started::Pending(handling) => Work::Future(handling),
             Started::Ended(written) => return Ok(Dispatched::Done(written)),
         };
-        let context = around.into_context();
+        let context = around.take_context();
         let turn = Turn::of(handler.order.map(|order| match order {
             Order::Connection => self.lane.clone(),
             Order::Client => self.service.lanes().of_client(self.peer.client_id()),
@@ -196,23 +157,15 @@ impl Sender<'_> {
     fn around<'a>(
         &'a self,
         handler: &'static HandlerEntry,
-        arrival: &'a Arrival<'a>,
-        here: Option<&'a Here<'a>>,
+        arrival: &Arrival<'a>,
     ) -> Surroundings<'a> {
         Surroundings {
-            envelope: &arrival.envelope,
+            envelope: arrival.envelope,
             peer: self.peer,
             states: self.service.states(),
             spare: self.spare,
             made: OnceCell::new(),
-            start: Start { here, name: handler.name },
-        }
-    }
-
-    fn check_room(&self, arrival: &Arrival<'_>) -> Result<(), Rejection> {
-        match arrival.nested || !self.service.is_full() {
-            true => Ok(()),
-            false => Err(overloaded("the server runs as many handlers as it may")),
+            start: Start { here: None, name: handler.name },
         }
     }
 
@@ -221,12 +174,24 @@ impl Sender<'_> {
         let memory = self.service.memory().try_acquire_many_owned(units);
         memory.map_err(|_| overloaded("the server holds as many bytes as it may"))
     }
+}
 
-    fn decode_limits(&self, len: usize) -> DecodeLimits {
-        let mut limits = DecodeLimits::for_body(len);
-        limits.pickle = self.service.limits().pickle;
-        limits
+/// Whether there is room for one more message in hand. `nested` calls are not held back by others: those
+/// they serve wait for them.
+#[inline]
+pub(crate) fn check_room(service: &Service, nested: bool) -> Result<(), Rejection> {
+    match nested || !service.is_full() {
+        true => Ok(()),
+        false => Err(overloaded("the server runs as many handlers as it may")),
     }
+}
+
+/// With what a body of this length is decoded.
+#[inline]
+pub(crate) fn decode_limits(service: &Service, len: usize) -> DecodeLimits {
+    let mut limits = DecodeLimits::for_body(len);
+    limits.pickle = service.limits().pickle;
+    limits
 }
 
 /// The answer of a handler that was stopped.

@@ -5,6 +5,8 @@
 //! first argument is a message, `an_extractor` whether another one can be extracted, `with_output_of`
 //! whether the return type fits.
 
+mod requests;
+
 use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,11 +14,14 @@ use std::panic::Location;
 
 use bytes::Bytes;
 
+pub use requests::Requests;
+pub(crate) use requests::{Single, Source};
+
 use crate::codec::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 use crate::context::{Context, FromContext, StateType, Surroundings};
 use crate::mtype::Mtype;
 use crate::protocol::{Once, Protocol, Shape};
-use crate::reply::{Answer, Rejection, Running};
+use crate::reply::{Answer, Rejection, Started};
 
 /// A message that no handler takes: what a `#[handler(fallback)]` gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -246,7 +251,7 @@ pub struct HandlerEntry {
     pub(crate) message: fn() -> &'static str,
     pub(crate) function: fn() -> TypeId,
     pub(crate) needs: &'static [&'static [StateType]],
-    pub(crate) start: fn(Request<'_>) -> Result<Running, Rejection>,
+    pub(crate) start: fn(&mut Requests<'_>),
     pub(crate) group: Option<&'static str>,
     pub(crate) order: Option<Order>,
     pub(crate) ack: Ack,
@@ -266,7 +271,7 @@ impl HandlerEntry {
         _function: &F,
         message: Message<M, T, E, S>,
         needs: &'static [&'static [StateType]],
-        start: fn(Request<'_>) -> Result<Running, Rejection>,
+        start: fn(&mut Requests<'_>),
     ) -> Self {
         Self {
             name,
@@ -287,6 +292,18 @@ impl HandlerEntry {
     /// Whether it waits for nothing before it begins.
     pub(crate) fn is_plain(&self) -> bool {
         self.order.is_none() && self.ack == Ack::Handled
+    }
+
+    /// Begins to handle one message.
+    pub(crate) fn start(&'static self, request: Request<'_>) -> Result<Started, Rejection> {
+        let mut single = Single::of(request);
+        (self.start)(&mut Requests::new(&mut single, self.name));
+        single.into_started().unwrap_or_else(|| Err(Rejection::withdrawn()))
+    }
+
+    /// Begins to handle all messages that `source` has.
+    pub(crate) fn start_all(&'static self, source: &mut dyn Source) {
+        (self.start)(&mut Requests::new(source, self.name));
     }
 
     pub const fn spawn(self) -> Self {

@@ -8,8 +8,8 @@ pub use bytes::Bytes;
 pub use crate::__claim as claim;
 pub use crate::codec::{DefaultCodec, RawField, TextField, Undecided};
 pub use crate::handler::{
-    Acknowledgement, Argument, HandlerEntry, Message, Order, Request, a_message, an_extractor,
-    any_message,
+    Acknowledgement, Argument, HandlerEntry, Message, Order, Request, Requests, a_message,
+    an_extractor, any_message,
 };
 pub use crate::protocol::{Claim, ProtocolEntry};
 pub use crate::reply::Running;

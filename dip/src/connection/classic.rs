@@ -279,7 +279,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             nested: false,
         };
         let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
-        sender.dispatch(&arrival, body, None)
+        sender.dispatch(&arrival, body)
     }
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {

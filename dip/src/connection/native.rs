@@ -9,6 +9,7 @@ mod answers;
 mod effort;
 mod last_words;
 mod requests;
+mod run;
 mod spin;
 mod tasks;
 mod time;

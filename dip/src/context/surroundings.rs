@@ -43,7 +43,7 @@ impl Envelope<'_> {
 /// waits: most do neither.
 #[doc(hidden)]
 pub struct Surroundings<'a> {
-    pub(crate) envelope: &'a Envelope<'a>,
+    pub(crate) envelope: Envelope<'a>,
     pub(crate) peer: &'a Peer,
     pub(crate) states: &'a States,
     /// What surrounded an earlier message.
@@ -57,7 +57,7 @@ impl Surroundings<'_> {
         self.made.get_or_init(|| self.make())
     }
 
-    pub(crate) fn into_context(mut self) -> Context {
+    pub(crate) fn take_context(&mut self) -> Context {
         self.made.take().unwrap_or_else(|| self.make())
     }
 
@@ -68,8 +68,9 @@ impl Surroundings<'_> {
     }
 
     /// Leaves what was made for a later message.
-    pub(crate) fn end(self) {
-        if let Some(made) = self.made.into_inner() {
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        if let Some(made) = self.made.take() {
             self.spare.set(Some(made));
         }
     }

@@ -12,8 +12,7 @@ use super::count::Count;
 use super::turn::Turn;
 use crate::context::Context;
 use crate::handler::HandlerEntry;
-use crate::reply::{Guarded, guarded};
-use crate::reply::{Outcome, Rejection, Work, Written};
+use crate::reply::{Guarded, Handling, Outcome, Rejection, Work, Written, guarded};
 use crate::service::Service;
 
 /// A handler that has been started. When its code has come to an end, it lets go of all it holds but
@@ -86,14 +85,20 @@ impl Running {
         Self { code, context, taken: None, stoppable, counted: false, apart }
     }
 
+    /// A handler whose message was decoded where it was read, and whose code has not begun.
+    pub(crate) fn waiting(handler: &'static HandlerEntry, context: Context, work: Work) -> Self {
+        Self::new(handler, context, work, Turn::of(None), Starts::Here)
+    }
+
     /// A handler whose code has begun, and has to wait.
-    pub(super) fn begun(
+    pub(crate) fn begun(
         handler: &'static HandlerEntry,
         context: Context,
-        guarded: Guarded,
+        handling: Pin<Box<dyn Handling>>,
     ) -> Self {
         context.begin();
-        let code = Code { stage: Stage::Begun(guarded), handler };
+        let stage = Stage::Begun(Guarded::new(handling, handler.name));
+        let code = Code { stage, handler };
         let stoppable = handler.cancel;
         Self { code, context, taken: None, stoppable, counted: false, apart: true }
     }

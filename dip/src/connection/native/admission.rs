@@ -1,7 +1,6 @@
 //! What a connection takes in: types that are known, as long as they may be, as far as there is memory.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::requests::Serving;
 use crate::mtype::Mtype;
@@ -48,29 +47,6 @@ pub(super) struct Known {
     pub(super) mtype: u32,
     pub(super) to: Arc<Destination>,
     max_len: u64,
-    /// Those that its counters do not know yet.
-    count: u64,
-}
-
-impl Known {
-    /// One more came.
-    #[inline]
-    pub(super) fn count(&mut self) {
-        self.count += 1;
-    }
-
-    /// Tells its counters how many came.
-    pub(super) fn tell(&mut self) {
-        if self.count > 0 {
-            self.to.counters.count.fetch_add(std::mem::take(&mut self.count), Relaxed);
-        }
-    }
-}
-
-impl Drop for Known {
-    fn drop(&mut self) {
-        self.tell();
-    }
 }
 
 /// Takes in what the router knows, up to the limit of each type.
@@ -95,7 +71,7 @@ impl Admitting<'_> {
             return Err(Rejection::of(Code::SchemaMismatch, "UnsupportedProtoError", text));
         }
         let max_len = to.max_len(limits) as u64;
-        *self.known = Some(Known { mtype, to: to.clone(), max_len, count: 0 });
+        *self.known = Some(Known { mtype, to: to.clone(), max_len });
         Ok(max_len)
     }
 }

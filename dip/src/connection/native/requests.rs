@@ -12,8 +12,10 @@ use tokio::sync::Semaphore;
 use tokio::task::coop::unconstrained;
 
 use super::Connection;
-use super::admission::{Admitting, Known};
+use super::admission::Admitting;
+use super::answers::Answers;
 use super::effort::{Effort, SLOW};
+use super::run::{Hands, Origin, Run, WAITING};
 use super::tasks::{self, Stopped};
 use crate::codec::Body;
 use crate::context::{Context, Envelope, GivenUp};
@@ -37,9 +39,6 @@ const TOGETHER: usize = 64;
 
 /// What each of many messages may take before one of them is taken for slow.
 const QUICK: Duration = Duration::from_micros(1);
-
-/// Replies that wait for others of their batch, in bytes.
-const WAITING: usize = 64 << 10;
 
 impl Connection {
     /// Handles what was read, up to a batch. Some handlers of it would use up the time that tokio gives
@@ -103,44 +102,79 @@ impl Connection {
     /// Handles the messages that were taken, which have no more time than until `cap`; says how many.
     fn take_all_in_hand(&mut self, cap: Instant, cx: &mut task::Context<'_>) -> usize {
         let mut received = std::mem::take(self.input.received());
-        let (count, places) = (received.len(), RefCell::new(Places::of_thread()));
-        for message in &mut received {
-            self.take_in_hand(message, cap, &places, cx);
-        }
-        received.clear();
-        if let Some(known) = &mut self.known {
-            known.tell();
+        let places = RefCell::new(Places::of_thread());
+        let mut messages = &mut received[..];
+        while let [first, ..] = messages {
+            let mut handled = 0;
+            // Each is looked at on its own while one of them may be slow.
+            if self.timed == 0
+                && let Some(mtype) = mtype_of(first)
+            {
+                handled = self.run_together(mtype, messages, cap, &places, cx);
+            }
+            if handled == 0
+                && let [first, ..] = messages
+            {
+                self.take_in_hand(first, cap, cx);
+                handled = 1;
+            }
+            messages = &mut messages[handled..];
+            if self.answers.len() > WAITING {
+                self.answers.tell(&mut self.serving.link.lock().session);
+            }
         }
         places.into_inner().keep();
+        let count = received.len();
+        received.clear();
         *self.input.received() = received;
         count
     }
 
-    /// Handles a message, which has no more time than until `cap`.
-    fn take_in_hand(
+    /// Handles the messages in front that are of this type, if their handler may run here; says how many.
+    fn run_together(
         &mut self,
-        received: &mut Received,
+        mtype: u32,
+        messages: &mut [Received],
         cap: Instant,
         places: &RefCell<Places>,
         cx: &mut task::Context<'_>,
-    ) {
-        let Self { serving, input, account, known, spare, answers, timed, .. } = self;
-        let from = match received {
-            Received::Request { .. } => answers.begin(),
-            _ => answers.len(),
+    ) -> usize {
+        let Self { serving, input, account, known, spare, answers, .. } = self;
+        let to = match known {
+            Some(known) if known.mtype == mtype => &known.to,
+            _ => match serving.service.routes().find(mtype) {
+                Some(to) => to,
+                None => return 0,
+            },
         };
-        let here = Here { waker: cx.waker(), places, replies: &answers.replies };
-        let here = (*timed == 0).then_some(&here);
+        let Answers { listed, replies } = answers;
+        let here = Here { waker: cx.waker(), places, replies };
+        let hands = Hands { serving, input, account, listed, spare, here: &here, cap };
+        let (handled, left) = Run::of(hands, messages, to);
+        for (origin, running) in left {
+            match origin {
+                Origin::Call(key) => {
+                    let from = self.answers.begin();
+                    self.run_call(key, from, running, cx);
+                }
+                Origin::Notice(receipt) => self.run_notice(receipt, running, cx),
+            }
+        }
+        handled
+    }
+
+    /// Handles a message, which has no more time than until `cap`.
+    fn take_in_hand(&mut self, received: &mut Received, cap: Instant, cx: &mut task::Context<'_>) {
+        let Self { serving, input, account, spare, .. } = self;
         match received {
             &mut Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
             Received::Request { head, body, reserved } => {
                 let &mut RequestHead { key, mtype, deadline, depth, ref trace } = head;
                 let (request, trace) = (Some(key), trace.as_deref());
-                let body = input.body(body);
-                let arrival =
-                    serving.arrival(known.as_mut(), mtype, request, trace, deadline, depth > 0);
-                let dispatched = serving.dispatch(&arrival, body, spare, here);
+                let arrival = serving.arrival(mtype, request, trace, deadline, depth > 0);
+                let dispatched = serving.dispatch(&arrival, input.body(body), spare);
                 account.release(*reserved);
+                let from = self.answers.begin();
                 match dispatched {
                     Dispatched::Done(written) => self.answer(key, from, written),
                     Dispatched::Running(running) => self.run_call(key, from, running, cx),
@@ -150,20 +184,14 @@ impl Connection {
             Received::Notice { head, body, reserved } => {
                 let NoticeHead { receipt, mtype, trace, .. } = head;
                 let (receipt, trace) = (std::mem::take(receipt), trace.as_deref());
-                let body = input.body(body);
-                let arrival = serving.arrival(known.as_mut(), *mtype, None, trace, cap, false);
-                let dispatched = serving.dispatch(&arrival, body, spare, here);
+                let arrival = serving.arrival(*mtype, None, trace, cap, false);
+                let dispatched = serving.dispatch(&arrival, input.body(body), spare);
                 account.release(*reserved);
                 match dispatched {
-                    Dispatched::Done(_) => self.answers.over.add(receipt),
+                    Dispatched::Done(_) => self.answers.listed.over.add(receipt),
                     Dispatched::Running(running) => self.run_notice(receipt, running, cx),
                 }
-                // Nobody waits for what it has replied.
-                self.answers.forget(from);
             }
-        }
-        if self.answers.len() > WAITING {
-            self.answers.tell(&mut self.serving.link.lock().session);
         }
     }
 
@@ -200,9 +228,13 @@ impl Connection {
 
     /// Runs the handler of a one-way message: nothing stops it but the end of the server.
     fn run_notice(&mut self, receipt: Receipt, mut running: Running, cx: &mut task::Context<'_>) {
-        if self.poll_first(&mut running, cx).is_ready() {
+        let from = self.answers.len();
+        let polled = self.poll_first(&mut running, cx);
+        // Nobody waits for what it has replied.
+        self.answers.forget(from);
+        if polled.is_ready() {
             self.spare.set(Some(running.into_context()));
-            return self.answers.over.add(receipt);
+            return self.answers.listed.over.add(receipt);
         }
         let Serving { link, service, .. } = &self.serving;
         let (link, own, cap) = (link.clone(), service.clone(), service.limits().handler_cap);
@@ -315,29 +347,18 @@ impl Serving {
         Self { service, link, peer, queue, lane: Lane::default() }
     }
 
-    #[inline(always)]
     fn arrival<'a>(
         &'a self,
-        known: Option<&'a mut Known>,
         mtype: u32,
         request: Option<RequestKey>,
         trace: Option<&'a Trace>,
         deadline: Instant,
         nested: bool,
     ) -> Arrival<'a> {
-        let to = match known {
-            Some(known) if known.mtype == mtype => {
-                known.count();
-                Some(&known.to)
-            }
-            _ => {
-                let to = self.service.routes().find(mtype);
-                if let Some(to) = to {
-                    to.counters.count.fetch_add(1, Relaxed);
-                }
-                to
-            }
-        };
+        let to = self.service.routes().find(mtype);
+        if let Some(to) = to {
+            to.counters.count.fetch_add(1, Relaxed);
+        }
         let known = to.map(|to| to.protocol);
         Arrival {
             envelope: Envelope { number: mtype, known, deadline, native: true, request, trace },
@@ -352,7 +373,6 @@ impl Serving {
         arrival: &Arrival<'_>,
         body: Body<'_>,
         spare: &Cell<Option<Context>>,
-        here: Option<&Here<'_>>,
     ) -> Dispatched {
         let Self { service, link, peer, queue, lane } = self;
         let request = arrival.envelope.request;
@@ -361,7 +381,7 @@ impl Serving {
             request.is_some_and(holds)
         };
         let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &holds };
-        sender.dispatch(arrival, body, here)
+        sender.dispatch(arrival, body)
     }
 }
 
@@ -383,6 +403,14 @@ fn number(order: Order) -> u8 {
         Order::Connection => 0,
         Order::Client => 1,
         Order::Server => 2,
+    }
+}
+
+fn mtype_of(received: &Received) -> Option<u32> {
+    match received {
+        Received::Request { head, .. } => Some(head.mtype),
+        Received::Notice { head, .. } => Some(head.mtype),
+        Received::Refused { .. } => None,
     }
 }
 
