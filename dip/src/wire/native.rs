@@ -15,11 +15,13 @@
 mod bodies;
 pub(crate) mod code;
 mod metadata;
+mod plain;
 
 #[cfg(test)]
 pub(crate) use bodies::End;
 pub(crate) use bodies::{Credit, CreditKind, Failure, Goaway};
 pub(crate) use metadata::{MAX_METADATA, Metadata, Trace};
+pub(crate) use plain::{Plain, PlainKind};
 
 /// Bytes in front of the metadata.
 pub(crate) const HEADER: usize = 16;
@@ -126,16 +128,6 @@ impl Header {
             return Err(Malformed("metadata of more than 1 KiB"));
         }
         Ok(header)
-    }
-
-    /// The type and the length of a one-way message without metadata, in one piece.
-    #[inline]
-    pub(crate) fn parse_plain_notice(bytes: &[u8; HEADER]) -> Option<(u32, u32)> {
-        const FRONT: [u8; 8] = [Kind::Notify as u8, 0, 0, 0, 0, 0, 0, 0];
-        let [f0, f1, f2, f3, f4, f5, f6, f7, rest @ ..] = *bytes;
-        let [t0, t1, t2, t3, b0, b1, b2, b3] = rest;
-        let [mtype, body] = [[t0, t1, t2, t3], [b0, b1, b2, b3]].map(u32::from_be_bytes);
-        ([f0, f1, f2, f3, f4, f5, f6, f7] == FRONT).then_some((mtype, body))
     }
 
     pub(crate) fn encode(self) -> [u8; HEADER] {

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod frames;
+mod plain;
 
 use std::ops::Range;
 use std::time::Instant;

@@ -11,6 +11,9 @@ const DEADLINE: u8 = 0x03;
 const MESSAGE_ID: u8 = 0x84;
 const TRACE: u8 = 0x05;
 
+/// Bytes of a deadline: of most calls they are all the metadata.
+pub(super) const TIMED: usize = 7;
+
 /// A tag that must be understood has this bit.
 const CRITICAL: u8 = 0x80;
 
@@ -39,6 +42,13 @@ pub(crate) struct MessageId {
     pub(crate) settled_below: u64,
 }
 
+/// How many milliseconds a deadline says are left, if it is one.
+#[inline]
+pub(super) fn time_of(bytes: &[u8; TIMED]) -> Option<u32> {
+    let [DEADLINE, 0, 4, a, b, c, d] = *bytes else { return None };
+    Some(u32::from_be_bytes([a, b, c, d])).filter(|left| *left > 0)
+}
+
 impl Metadata {
     /// # Errors
     ///
@@ -47,11 +57,6 @@ impl Metadata {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         match *bytes {
             [] => Ok(Self::default()),
-            // Most calls say how long they may take, and nothing else.
-            [DEADLINE, 0, 4, a, b, c, d] => {
-                let deadline = Some(deadline(u32::from_be_bytes([a, b, c, d]))?);
-                Ok(Self { deadline, ..Self::default() })
-            }
             _ => Self::parse_any(bytes),
         }
     }
@@ -95,7 +100,7 @@ impl Metadata {
     }
 
     /// A deadline, encoded: so many milliseconds are left.
-    pub(crate) fn timed(left: u32) -> [u8; 7] {
+    pub(crate) fn timed(left: u32) -> [u8; TIMED] {
         let [a, b, c, d] = left.to_be_bytes();
         [DEADLINE, 0, 4, a, b, c, d]
     }

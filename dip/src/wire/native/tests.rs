@@ -273,17 +273,45 @@ proptest! {
         prop_assert_eq!(Header::parse(header.encode()), Ok(header));
     }
 
-    /// One-way messages without metadata, and headers that differ from them in a byte.
+    /// Each kind of plain frame, and heads that differ from it in a byte: these are plain only if they
+    /// still say the same to who reads them the long way.
     #[test]
-    fn a_plain_notice_is_a_header_that_says_no_more(
-        mtype: u32, body: u32, changed in prop::option::of((0_usize..8, 1_u8..)),
+    fn a_plain_head_is_one_that_says_no_more(
+        which in 0..3, call: u32, mtype: u32, body: u32, left in 1..=u32::MAX,
+        behind: [u8; 3], changed in prop::option::of((0_usize..23, 1_u8..)),
     ) {
-        let mut bytes = Header { mtype, body, ..Header::new(Kind::Notify, 0) }.encode();
-        prop_assert_eq!(Header::parse_plain_notice(&bytes), Some((mtype, body)));
-        if let Some((at, by)) = changed {
-            bytes[at] ^= by;
-            prop_assert_eq!(Header::parse_plain_notice(&bytes), None);
+        let (kind, metadata) = match which {
+            0 => (PlainKind::Notice { mtype }, Vec::new()),
+            1 => (PlainKind::Reply { call }, Vec::new()),
+            _ => (PlainKind::Request { call, mtype, left }, Metadata::timed(left).to_vec()),
+        };
+        let header = match which {
+            0 => Header { mtype, ..Header::new(Kind::Notify, 0) },
+            1 => Header::new(Kind::Reply, call),
+            _ => Header { mtype, metadata: metadata.len() as u16, ..Header::new(Kind::Request, call) },
+        };
+        let head = HEADER + metadata.len();
+        let mut bytes = Header { body, ..header }.encode().to_vec();
+        bytes.extend(metadata);
+        for len in 0..head {
+            prop_assert_eq!(Plain::parse(&bytes[..len]), None);
         }
+        bytes.extend(behind);
+        prop_assert_eq!(Plain::parse(&bytes), Some(Plain { kind, head, body }));
+        let Some((at, by)) = changed.filter(|(at, _)| *at < head) else { return Ok(()) };
+        bytes[at] ^= by;
+        let Some(plain) = Plain::parse(&bytes) else { return Ok(()) };
+        let header = Header::parse(*bytes.first_chunk().unwrap()).unwrap();
+        let metadata = Metadata::parse(&bytes[HEADER..plain.head]).unwrap();
+        prop_assert_eq!(usize::from(header.metadata), plain.head - HEADER);
+        prop_assert_eq!((header.body, header.more), (plain.body, false));
+        let (kind, call, mtype, deadline) = match plain.kind {
+            PlainKind::Notice { mtype } => (Kind::Notify, 0, mtype, None),
+            PlainKind::Reply { call } => (Kind::Reply, call, 0, None),
+            PlainKind::Request { call, mtype, left } => (Kind::Request, call, mtype, Some(left)),
+        };
+        prop_assert_eq!((header.kind, header.call, header.mtype), (Some(kind), call, mtype));
+        prop_assert_eq!(metadata, Metadata { deadline, ..Metadata::default() });
     }
 
     #[test]

@@ -19,18 +19,11 @@ impl Input {
         session: &mut Session,
         admission: &mut impl Admission,
     ) -> Result<Step, Violation> {
-        let unread = &self.read[self.at..];
-        let Some(header) = unread.first_chunk::<HEADER>() else { return Ok(Step::Starved) };
-        if let Some((mtype, len)) = Header::parse_plain_notice(header)
-            && unread.len() - HEADER >= len as usize
-            && let Some(head) = plain_notice(mtype, len, session, admission)?
-        {
-            let body = self.at + HEADER..self.at + HEADER + len as usize;
-            self.at = body.end;
-            self.long = false;
-            self.received.push(Received::Notice { head, body: Whole::Here(body), reserved: 0 });
+        if self.plain(session, admission)? {
             return Ok(Step::Dealt);
         }
+        let unread = &self.read[self.at..];
+        let Some(header) = unread.first_chunk::<HEADER>() else { return Ok(Step::Starved) };
         let header = Header::parse(*header)?;
         if header.body > session.ours.max_piece {
             return Err(Violation::TooMany("a frame longer than is taken"));
@@ -334,26 +327,6 @@ impl Input {
         }
         Ok(())
     }
-}
-
-/// A short one-way message came of which nothing more is said, as of most; `None` if it cannot be taken
-/// in as such: nothing has happened then.
-#[inline]
-fn plain_notice(
-    mtype: u32,
-    len: u32,
-    session: &mut Session,
-    admission: &mut impl Admission,
-) -> Result<Option<NoticeHead>, Violation> {
-    let limit = session.ours.max_message.min(SHORT_BODY as u64);
-    let fits = |max: u64| u64::from(len) <= max.min(limit);
-    if session.ours.passive || !admission.max_len(mtype, true).is_ok_and(fits) {
-        return Ok(None);
-    }
-    session.flood.message();
-    let receipt = session.charge_notice(len.into())?;
-    session.notices += 1;
-    Ok(Some(NoticeHead { receipt, mtype, deadline: None, trace: None }))
 }
 
 fn failed(body: &[u8]) -> Result<Outcome, Violation> {
