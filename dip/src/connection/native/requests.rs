@@ -83,20 +83,10 @@ impl Connection {
         state.begin_turn();
         answers.tell(&mut state.session);
         let mut admission = Admitting { serving, account, known };
-        while input.received().len() < TOGETHER {
-            match input.next(&mut state.session, &mut admission, now) {
-                Ok(true) => batch.any = true,
-                Ok(false) => {
-                    batch.more = false;
-                    return (state.poll_event(woken), Ok(()));
-                }
-                Err(violation) => return (state.poll_event(woken), Err(violation)),
-            }
-            if state.session.has_news() {
-                break;
-            }
-        }
-        (state.poll_event(woken), Ok(()))
+        let session = &mut state.session;
+        let taken = input.take(TOGETHER, session, &mut admission, now, &mut batch.any);
+        let taken = taken.map(|more| batch.more = more);
+        (state.poll_event(woken), taken)
     }
 
     /// Handles the messages that were taken, which have no more time than until `cap`; says how many.
@@ -168,12 +158,13 @@ impl Connection {
         let Self { serving, input, account, spare, .. } = self;
         match received {
             &mut Received::Refused { mtype, code } => refused(&serving.service, mtype, code),
-            Received::Request { head, body, reserved } => {
+            Received::Request { head, body } => {
                 let &mut RequestHead { key, mtype, deadline, depth, ref trace } = head;
+                let (body, reserved) = input.body(body);
                 let (request, trace) = (Some(key), trace.as_deref());
                 let arrival = serving.arrival(mtype, request, trace, deadline, depth > 0);
-                let dispatched = serving.dispatch(&arrival, input.body(body), spare);
-                account.release(*reserved);
+                let dispatched = serving.dispatch(&arrival, body, spare);
+                account.release(reserved);
                 let from = self.answers.begin();
                 match dispatched {
                     Dispatched::Done(written) => self.answer(key, from, written),
@@ -181,12 +172,13 @@ impl Connection {
                 }
             }
             // Its deadline was for the credit it needed.
-            Received::Notice { head, body, reserved } => {
-                let NoticeHead { receipt, mtype, trace, .. } = head;
+            Received::Notice { head, body } => {
+                let NoticeHead { receipt, mtype, trace } = head;
+                let (body, reserved) = input.body(body);
                 let (receipt, trace) = (std::mem::take(receipt), trace.as_deref());
                 let arrival = serving.arrival(*mtype, None, trace, cap, false);
-                let dispatched = serving.dispatch(&arrival, input.body(body), spare);
-                account.release(*reserved);
+                let dispatched = serving.dispatch(&arrival, body, spare);
+                account.release(reserved);
                 match dispatched {
                     Dispatched::Done(_) => self.answers.listed.over.add(receipt),
                     Dispatched::Running(running) => self.run_notice(receipt, running, cx),

@@ -149,30 +149,29 @@ impl Source for Run<'_> {
                 return None;
             }
             let envelope = &mut self.around.envelope;
-            let (body, nested) = match self.messages.next()? {
-                Received::Request { head, body, reserved } => {
+            let (whole, nested) = match self.messages.next()? {
+                Received::Request { head, body } => {
                     let &mut RequestHead { key, deadline, depth, ref trace, .. } = head;
                     (envelope.request, envelope.deadline) = (Some(key), deadline);
                     envelope.trace = trace.as_deref();
                     self.current = Some(Origin::Call(key));
-                    self.reserved = *reserved;
                     self.from = begin(&mut replies);
                     (body, depth > 0)
                 }
                 // Its deadline was for the credit it needed.
-                Received::Notice { head, body, reserved } => {
+                Received::Notice { head, body } => {
                     let NoticeHead { receipt, trace, .. } = head;
                     (envelope.request, envelope.deadline) = (None, self.hands.cap);
                     envelope.trace = trace.as_deref();
                     self.current = Some(Origin::Notice(std::mem::take(receipt)));
-                    self.reserved = *reserved;
                     self.from = replies.len();
                     (body, false)
                 }
                 Received::Refused { .. } => return None,
             };
             drop(replies);
-            let body = self.hands.input.body(body);
+            let (body, reserved) = self.hands.input.body(whole);
+            self.reserved = reserved;
             let service = &self.hands.serving.service;
             if let Err(full) = check_room(service, nested) {
                 drop(body);

@@ -28,17 +28,16 @@ pub(crate) enum Received {
     Request {
         head: RequestHead,
         body: Whole,
-        /// Bytes of memory that were reserved for the body.
-        reserved: u64,
     },
     Notice {
         head: NoticeHead,
         body: Whole,
-        /// Bytes of memory that were reserved for the body.
-        reserved: u64,
     },
     /// A message that is not taken in. A caller was told.
-    Refused { mtype: u32, code: u16 },
+    Refused {
+        mtype: u32,
+        code: u16,
+    },
 }
 
 /// The read buffer, and the bodies that are not complete.
@@ -83,11 +82,6 @@ pub(crate) struct RequestHead {
 pub(crate) struct NoticeHead {
     pub(crate) receipt: Receipt,
     pub(crate) mtype: u32,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "it was for the credit: the handler has its cap")
-    )]
-    pub(crate) deadline: Option<Instant>,
     /// In a box: most have none.
     pub(crate) trace: Option<Box<Trace>>,
 }
@@ -105,9 +99,17 @@ enum Step {
 /// Where a complete body is: see [`Input::body`].
 #[derive(Debug)]
 pub(crate) enum Whole {
-    /// In the read buffer.
-    Here(Range<usize>),
-    Own(Bytes),
+    /// In the read buffer, which is never as long as a `u32` can say: where it begins and how long it is.
+    Here(u32, u32),
+    /// With the bytes of memory that were reserved for it. In a box: few are long.
+    Own(Box<(Bytes, u64)>),
+}
+
+impl Whole {
+    #[inline]
+    fn here(range: &Range<usize>) -> Self {
+        Self::Here(range.start as u32, range.len() as u32)
+    }
 }
 
 impl Input {
@@ -158,15 +160,45 @@ impl Input {
         now: Instant,
     ) -> Result<bool, Violation> {
         session.at(now);
-        let dealt = loop {
-            match self.step(session, admission)? {
-                Step::Again => {}
-                Step::Dealt => break true,
-                Step::Starved => break false,
-            }
-        };
+        let dealt = self.deal(session, admission)?;
         session.held = self.held;
         Ok(dealt)
+    }
+
+    /// Deals with whole frames until so many messages are received, or up to the first that has to do with
+    /// a message before it: there is news in the session then. Says in `any` whether there was a frame,
+    /// and hands back whether there may be more.
+    pub(crate) fn take(
+        &mut self,
+        most: usize,
+        session: &mut Session,
+        admission: &mut impl Admission,
+        now: Instant,
+        any: &mut bool,
+    ) -> Result<bool, Violation> {
+        session.at(now);
+        let mut more = true;
+        while more && self.received.len() < most && !session.has_news() {
+            more = self.deal(session, admission)?;
+            *any |= more;
+        }
+        session.held = self.held;
+        Ok(more)
+    }
+
+    #[inline]
+    fn deal(
+        &mut self,
+        session: &mut Session,
+        admission: &mut impl Admission,
+    ) -> Result<bool, Violation> {
+        loop {
+            match self.step(session, admission)? {
+                Step::Again => {}
+                Step::Dealt => return Ok(true),
+                Step::Starved => return Ok(false),
+            }
+        }
     }
 
     /// The messages that came, for somebody to take out.
@@ -231,11 +263,19 @@ impl Input {
         }
     }
 
-    /// The body of a message that was handed out since there was last room made for more.
-    pub(crate) fn body(&self, whole: &mut Whole) -> Body<'_> {
+    /// The body of a message that was handed out since there was last room made for more, and the bytes of
+    /// memory that were reserved for it.
+    #[inline]
+    pub(crate) fn body(&self, whole: &mut Whole) -> (Body<'_>, u64) {
         match whole {
-            Whole::Here(range) => Body::from(&self.read[range.start..range.end]),
-            Whole::Own(bytes) => std::mem::take(bytes).into(),
+            &mut Whole::Here(from, len) => {
+                let from = from as usize;
+                (Body::from(&self.read[from..from + len as usize]), 0)
+            }
+            Whole::Own(own) => {
+                let (bytes, reserved) = std::mem::take(&mut **own);
+                (bytes.into(), reserved)
+            }
         }
     }
 }

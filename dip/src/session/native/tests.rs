@@ -57,7 +57,7 @@ impl Admission for House {
 #[derive(Debug)]
 enum Got {
     Request { key: RequestKey, body: Bytes, deadline: Instant, depth: u8 },
-    Notice { receipt: Receipt, body: Bytes, deadline: Option<Instant> },
+    Notice { receipt: Receipt, body: Bytes },
     Refused { code: u16 },
 }
 
@@ -123,17 +123,18 @@ impl End {
             while self.input.next(&mut self.session, &mut self.house, now)? {
                 let Some(received) = self.input.received().pop() else { continue };
                 let got = match received {
-                    Received::Request { head, mut body, reserved } => {
+                    Received::Request { head, mut body } => {
                         let RequestHead { key, deadline, depth, .. } = head;
+                        let (body, reserved) = self.input.body(&mut body);
+                        let body = body.into_bytes();
                         self.house.release(reserved);
-                        let body = self.input.body(&mut body).into_bytes();
                         Got::Request { key, body, deadline, depth }
                     }
-                    Received::Notice { head, mut body, reserved } => {
-                        let NoticeHead { receipt, deadline, .. } = head;
+                    Received::Notice { head, mut body } => {
+                        let (body, reserved) = self.input.body(&mut body);
+                        let body = body.into_bytes();
                         self.house.release(reserved);
-                        let body = self.input.body(&mut body).into_bytes();
-                        Got::Notice { receipt, body, deadline }
+                        Got::Notice { receipt: head.receipt, body }
                     }
                     Received::Refused { code, .. } => Got::Refused { code },
                 };

@@ -97,8 +97,7 @@ impl Input {
                 let trace = first.metadata.trace.map(Box::new);
                 let head = RequestHead { key, mtype, deadline, depth, trace };
                 if let Some(here) = self.short(&first) {
-                    let body = Whole::Here(here);
-                    self.received.push(Received::Request { head, body, reserved: 0 });
+                    self.received.push(Received::Request { head, body: Whole::here(&here) });
                     return Ok(Step::Dealt);
                 }
                 self.begin(id, Assembly::new(Purpose::Request(head), first, reserved, session.now));
@@ -137,13 +136,11 @@ impl Input {
         let receipt = session.charge_notice(first.len)?;
         match session.admit(&first, true, admission) {
             Ok(reserved) => {
-                let deadline = first.metadata.deadline.map(|left| session.after_ms(left));
                 let trace = first.metadata.trace.map(Box::new);
-                let head = NoticeHead { receipt, mtype, deadline, trace };
+                let head = NoticeHead { receipt, mtype, trace };
                 if let Some(here) = self.short(&first) {
-                    let body = Whole::Here(here);
                     session.notices += 1;
-                    self.received.push(Received::Notice { head, body, reserved: 0 });
+                    self.received.push(Received::Notice { head, body: Whole::here(&here) });
                     return Ok(Step::Dealt);
                 }
                 self.begin(id, Assembly::new(Purpose::Notice(head), first, reserved, session.now));
@@ -282,12 +279,14 @@ impl Input {
         let body = assembly.take_body();
         match assembly.purpose {
             Purpose::Request(head) if session.hand_over(head.key) => {
-                self.received.push(Received::Request { head, body: Whole::Own(body), reserved });
+                let body = Whole::Own(Box::new((body, reserved)));
+                self.received.push(Received::Request { head, body });
             }
             Purpose::Request(_) => admission.release(reserved),
             Purpose::Notice(head) => {
                 session.notices += 1;
-                self.received.push(Received::Notice { head, body: Whole::Own(body), reserved });
+                let body = Whole::Own(Box::new((body, reserved)));
+                self.received.push(Received::Notice { head, body });
             }
             Purpose::Answer(kind) => {
                 let outcome = match kind {

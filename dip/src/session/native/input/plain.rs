@@ -23,7 +23,7 @@ impl Input {
         if len > SHORT_BODY || unread.len() - head < len {
             return Ok(false);
         }
-        let (body, reserved) = (from..from + len, 0);
+        let body = from..from + len;
         match kind {
             PlainKind::Notice { mtype } => {
                 if !session.takes_plainly(mtype, len, true, admission) {
@@ -32,9 +32,8 @@ impl Input {
                 session.flood.message();
                 let receipt = session.charge_notice(len as u64)?;
                 session.notices += 1;
-                let head = NoticeHead { receipt, mtype, deadline: None, trace: None };
-                let body = Whole::Here(body);
-                self.received.push(Received::Notice { head, body, reserved });
+                let head = NoticeHead { receipt, mtype, trace: None };
+                self.received.push(Received::Notice { head, body: Whole::here(&body) });
             }
             PlainKind::Request { call, mtype, left } => {
                 let takes = !self.assemblies.contains_key(&call)
@@ -44,8 +43,7 @@ impl Input {
                 }
                 let (key, deadline) = session.begin_plainly(call, left);
                 let head = RequestHead { key, mtype, deadline, depth: 0, trace: None };
-                let body = Whole::Here(body);
-                self.received.push(Received::Request { head, body, reserved });
+                self.received.push(Received::Request { head, body: Whole::here(&body) });
             }
             PlainKind::Reply { call } => {
                 let body = &self.read[body];

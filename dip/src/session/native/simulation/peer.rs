@@ -192,23 +192,15 @@ impl Peer {
                 }
                 let Some(received) = self.input.received().pop() else { continue };
                 match received {
-                    Received::Request {
-                        head: RequestHead { key, mtype, .. },
-                        mut body,
-                        reserved,
-                    } => {
-                        let body = self.input.body(&mut body);
+                    Received::Request { head: RequestHead { key, mtype, .. }, mut body } => {
+                        let (body, reserved) = self.input.body(&mut body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);
                         self.handlers.push(Handler { key, mtype, waits: None, stopped: false });
                     }
-                    Received::Notice {
-                        head: NoticeHead { receipt, mtype, .. },
-                        mut body,
-                        reserved,
-                    } => {
-                        let body = self.input.body(&mut body);
+                    Received::Notice { head: NoticeHead { receipt, mtype, .. }, mut body } => {
+                        let (body, reserved) = self.input.body(&mut body);
                         assert!(*body == pattern(mtype, body.len()), "{mtype} is not its body");
                         assert!(self.dispatched.insert(mtype), "{mtype} came twice");
                         self.house.release(reserved);
