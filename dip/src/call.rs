@@ -81,7 +81,8 @@ pub(crate) enum Ready<'a> {
     First(&'a Link),
     Other(Arc<Link>),
     Refused(Reason),
-    Later,
+    /// Known to this process.
+    Later(Process),
 }
 
 /// Why there is no reply, before the error that the message declares is read.
@@ -179,7 +180,7 @@ impl<T, E> Future for Call<T, E> {
                     }
                 }
                 Ok(Start::Other(called)) => this.state = State::Other(called),
-                Ok(Start::Later) => this.state = this.later(),
+                Ok(Start::Later(process)) => this.state = this.later(process),
                 Err(reason) => this.state = State::Refused(reason),
             }
         }
@@ -235,7 +236,7 @@ enum Start {
     Sent,
     First(Underway),
     Other(Called),
-    Later,
+    Later(Process),
 }
 
 /// Puts the message on its way, if there is one without waiting.
@@ -251,7 +252,7 @@ fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Sta
         }
         Ready::Other(link) => Called::begin(link, message, timeout()).map(Start::Other),
         Ready::Refused(reason) => Err(reason),
-        Ready::Later => Ok(Start::Later),
+        Ready::Later(process) => Ok(Start::Later(process)),
     }
 }
 
@@ -277,11 +278,11 @@ fn start_at_once(
 }
 
 impl<T, E> Call<T, E> {
-    fn later(&mut self) -> State {
+    fn later(&mut self, process: Process) -> State {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Begun(message) => {
                 let ended = self.route.clone().later(message);
-                State::Later { ended, process: Process::current() }
+                State::Later { ended, process }
             }
             state => state,
         }

@@ -25,7 +25,7 @@ pub(crate) fn offer<M: Protocol>(
         Ready::First(link) => offer_on::<M>(link, &body, scope),
         Ready::Other(link) => offer_on::<M>(&link, &body, scope),
         Ready::Refused(reason) => Err(CallError::NotSent(reason)),
-        Ready::Later => Err(CallError::NotSent(later())),
+        Ready::Later(_) => Err(CallError::NotSent(later())),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 
 use crate::call::{Message, Way};
+use crate::codec::OwnedBody;
 use crate::error::{CallError, Reason};
 use crate::pool::{DialError, Ended, Frame, Pool, Unleased};
 use crate::protocol::NoError;
@@ -63,7 +63,7 @@ pub(crate) fn frame(message: Message) -> Result<Frame, Reason> {
         _ if way == Way::Notify => NO_NOTICES,
         _ if !acknowledged => NO_REPLIES,
         None => NO_NAMES,
-        Some(mtype) => return frame_of(mtype, body.into_bytes()),
+        Some(mtype) => return frame_of(mtype, body),
     };
     Err(Reason::NotSupported(why))
 }
@@ -75,7 +75,7 @@ const NO_REPLIES: &str =
 pub(super) const NO_NOTICES: &str =
     "the connection speaks the classic wire, on which every message is acknowledged; use `send`";
 
-fn frame_of(mtype: u8, body: Bytes) -> Result<Frame, Reason> {
+fn frame_of(mtype: u8, body: OwnedBody) -> Result<Frame, Reason> {
     let size = body.len();
     if size == 0 {
         return Err(Reason::EmptyBody);

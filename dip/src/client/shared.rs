@@ -175,7 +175,7 @@ impl Route for Shared {
         }
         match &*self.reached() {
             Reached::Native(link) if link.is_open() => Ready::Other(link.clone()),
-            Reached::Native(_) | Reached::Classic(_) => Ready::Later,
+            Reached::Native(_) | Reached::Classic(_) => Ready::Later(self.process),
         }
     }
 

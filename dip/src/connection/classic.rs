@@ -223,7 +223,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     }
                     (mtype, 0, Dispatched::Done(Err(why)))
                 }
-                Event::Message(mtype, body) => (mtype, body.len(), self.dispatch(mtype, body)),
+                Event::Message(mtype, body) => {
+                    (mtype, body.len(), self.dispatch(mtype, body, started))
+                }
             };
             match dispatched {
                 Dispatched::Done(written) if !self.session.is_in_doubt() => {
@@ -241,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn dispatch(&mut self, mtype: u8, body: Bytes) -> Dispatched {
+    fn dispatch(&mut self, mtype: u8, body: Bytes, now: Instant) -> Dispatched {
         if self.draining {
             return Dispatched::Done(Err(shutting_down()));
         }
@@ -264,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if let Some(to) = to {
             to.counters.count.fetch_add(1, Relaxed);
         }
-        let deadline = limits::end(Instant::now(), service.limits().handler_cap);
+        let deadline = limits::end(now, service.limits().handler_cap);
         let body = Body::from(body);
         let arrival = Arrival {
             envelope: Envelope {
@@ -283,11 +285,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {
-        let took = started.elapsed();
         let written = self.session.reply(answer.as_ref().copied());
         self.memory.hold(self.session.buffered());
         let to = self.service.routes().byte(mtype);
-        let name = to.map_or("", |to| (to.protocol.name)());
+        let name = || to.map_or("", |to| (to.protocol.name)());
         let peer = self.connected.id.0;
         if !written {
             self.service.totals().late_replies.fetch_add(1, Relaxed);
@@ -295,8 +296,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 tracing::warn!(
                     peer,
                     mtype,
-                    name,
-                    ?took,
+                    name = name(),
+                    took = ?started.elapsed(),
                     "a reply was due so late that its sender had given up: it is not written (said once)",
                 );
             }
@@ -306,14 +307,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(_) => "ok",
             Err(rejection) => rejection.class(),
         };
-        tracing::debug!(target: "dip::message", peer, mtype, name, bytes, ?took, outcome);
+        let took = || started.elapsed();
+        tracing::debug!(target: "dip::message", peer, mtype, name = name(), bytes, took = ?took(), outcome);
     }
 
     /// Polls the handler, then writes, then reads.
     fn poll_turn(&mut self, cx: &mut task::Context<'_>) -> Poll<Turn> {
-        let now = Instant::now();
-        let unwatched = now.saturating_duration_since(*self.unwatched.get_or_insert(now));
-        if self.session.output().len() >= BATCH || unwatched > WATCH {
+        let full = self.session.output().len() >= BATCH;
+        if full || self.is_unwatched() {
             if self.poll_write(cx).is_ready() {
                 return Poll::Ready(Turn::Wrote);
             }
@@ -330,6 +331,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Poll::Ready(Turn::Wrote);
         }
         self.poll_read(cx).map(|()| Turn::Read)
+    }
+
+    /// Whether the stream was not read for a while, since there was other work.
+    fn is_unwatched(&mut self) -> bool {
+        if self.in_hand.is_none() && self.session.output().is_empty() {
+            return false;
+        }
+        let now = Instant::now();
+        now.saturating_duration_since(*self.unwatched.get_or_insert(now)) > WATCH
     }
 
     /// Why the connection is at its end, once nothing is left to do.

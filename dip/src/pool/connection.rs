@@ -7,6 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+use crate::buffer::Buffer;
+use crate::codec::OwnedBody;
 use crate::error::Remote;
 use crate::session::reply::{Arrived, QUIET, Reply};
 use crate::transport::{self, Access, Address, ConnectError, Stream};
@@ -16,25 +18,38 @@ use crate::wire::classic::{self, HEADER, SET_CONNECTION_ID};
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     mtype: u8,
-    header: [u8; HEADER],
-    body: Bytes,
+    /// The header, and a short body behind it: to write one piece costs less than to write two.
+    front: Buffer,
+    /// A long body.
+    rest: Bytes,
 }
+
+/// Longer bodies are not moved behind their headers, in bytes.
+const SHORT: usize = 4 << 10;
 
 impl Frame {
     /// `None` when the body is longer than a frame can say.
-    pub(crate) fn new(mtype: u8, body: Bytes) -> Option<Self> {
+    pub(crate) fn new(mtype: u8, body: OwnedBody) -> Option<Self> {
         let header = classic::header(mtype, u32::try_from(body.len()).ok()?);
-        Some(Self { mtype, header, body })
+        let (front, rest) = match body {
+            OwnedBody::Small(mut body) if body.len() <= SHORT => {
+                body.splice(..0, header);
+                (body, Bytes::new())
+            }
+            body => (Buffer::of(&header), body.into_bytes()),
+        };
+        Some(Self { mtype, front, rest })
     }
 
     pub(crate) fn claim(id: Uuid) -> Self {
-        let body = Bytes::copy_from_slice(id.as_bytes());
-        Self { mtype: SET_CONNECTION_ID, header: classic::header(SET_CONNECTION_ID, 16), body }
+        let mut front = Buffer::of(&classic::header(SET_CONNECTION_ID, 16));
+        front.extend_from_slice(id.as_bytes());
+        Self { mtype: SET_CONNECTION_ID, front, rest: Bytes::new() }
     }
 
-    /// The bytes of it: the header and the body.
+    /// The bytes of it, in two parts.
     pub(crate) fn parts(&self) -> [&[u8]; 2] {
-        [&self.header, &self.body]
+        [&self.front, &self.rest]
     }
 
     /// Which message it is.
@@ -44,7 +59,7 @@ impl Frame {
 
     /// The id that this frame claims for its connection, if that is what it does.
     pub(crate) fn claimed_id(&self) -> Option<Uuid> {
-        Uuid::from_slice(&self.body).ok().filter(|_| self.mtype == SET_CONNECTION_ID)
+        Uuid::from_slice(&self.front[HEADER..]).ok().filter(|_| self.mtype == SET_CONNECTION_ID)
     }
 }
 
@@ -150,8 +165,11 @@ impl Connection {
     ///
     /// Not cancel safe: a part may have been written, and the connection must be closed.
     pub(crate) async fn write(&mut self, frame: &Frame) -> io::Result<()> {
-        let mut bytes = Buf::chain(&frame.header[..], &frame.body[..]);
-        self.stream.write_all_buf(&mut bytes).await
+        let [front, rest] = frame.parts();
+        if rest.is_empty() {
+            return self.stream.write_all(front).await;
+        }
+        self.stream.write_all_buf(&mut Buf::chain(front, rest)).await
     }
 
     /// Waits for the reply to the message of this type that was written.
