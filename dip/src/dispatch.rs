@@ -20,7 +20,7 @@ use crate::context::{Context, Envelope, Surroundings};
 use crate::handler::{Ack, HandlerEntry, Order, Request};
 use crate::peer::Peer;
 use crate::registry::Destination;
-use crate::reply::{Code, Rejection, Start, Started, Work, Written, guarded};
+use crate::reply::{Code, Here, Rejection, Start, Started, Written, guarded};
 use crate::service::{Lane, MEMORY_UNIT, Service, Unhandled};
 
 /// A message that has arrived whole, besides its body.
@@ -50,10 +50,13 @@ pub(crate) struct Sender<'a> {
     pub(crate) lane: &'a Lane,
     /// Whether a handler of that order would wait for one that waits for it.
     pub(crate) would_deadlock: &'a dyn Fn(Order) -> bool,
+    /// Handlers may run at once.
+    pub(crate) here: Option<&'a Here<'a>>,
 }
 
 impl Sender<'_> {
-    /// Decodes a message, which is counted already, and starts its handler.
+    /// Decodes a message, which is counted already, and starts its handler: runs it to its end, if it
+    /// may run here and need not wait.
     pub(crate) fn dispatch(&self, arrival: &Arrival<'_>, body: Body<'_>) -> Dispatched {
         let &Arrival { ref envelope, to, .. } = arrival;
         let fallback = || self.service.routes().fallback_of(envelope.number);
@@ -112,12 +115,19 @@ impl Sender<'_> {
             None
         };
         let limits = decode_limits(self.service, body.len());
-        let mut around = self.around(handler, arrival);
+        let here = self.here.filter(|_| handler.is_plain() && !apart);
+        let mut around = self.around(handler, arrival, here);
         let request = Request { body, limits: &limits, around: &around };
         let work = match handler.start(request)? {
             Started::Waiting(work) => work,
-            Started::Pending(handling) => Work::Future(handling),
-            Started::Ended(written) => return Ok(Dispatched::Done(written)),
+            Started::Pending(handling) => {
+                let running = Running::begun(handler, around.take_context(), handling);
+                return Ok(Dispatched::Running(running));
+            }
+            Started::Ended(written) => {
+                around.end();
+                return Ok(Dispatched::Done(written));
+            }
         };
         let context = around.take_context();
         let turn = Turn::of(handler.order.map(|order| match order {
@@ -158,6 +168,7 @@ impl Sender<'_> {
         &'a self,
         handler: &'static HandlerEntry,
         arrival: &Arrival<'a>,
+        here: Option<&'a Here<'a>>,
     ) -> Surroundings<'a> {
         Surroundings {
             envelope: arrival.envelope,
@@ -165,7 +176,7 @@ impl Sender<'_> {
             states: self.service.states(),
             spare: self.spare,
             made: OnceCell::new(),
-            start: Start { here: None, name: handler.name },
+            start: Start { here, name: handler.name },
         }
     }
 

@@ -6,7 +6,7 @@
 mod time;
 mod traffic;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::dispatch::{Arrival, Dispatched, Running, Sender};
 use crate::limits;
 use crate::peer::{Connected, Peer};
 use crate::protocol::Protocol;
-use crate::reply::{Code, Rejection};
+use crate::reply::{Code, Here, Places, Rejection};
 use crate::service::{CloseReason, Lane, Memory, Service, Stage};
 use crate::session::classic::{Admission, Event, Session};
 use crate::wire::classic::SET_CONNECTION_ID;
@@ -40,6 +40,9 @@ const BATCH: usize = 256;
 
 /// How long handlers may follow each other before somebody looks for bytes to read.
 const WATCH: Duration = Duration::from_millis(50);
+
+/// Messages that are answered at once before others of the runtime get their turn.
+const AT_ONCE: usize = 64;
 
 /// A connection and everything it has in hand.
 pub(crate) struct Connection<S> {
@@ -63,7 +66,7 @@ pub(crate) struct Connection<S> {
     /// What surrounded an earlier message.
     spare: Cell<Option<Context>>,
     /// Replies have no place on this wire.
-    unheard: Vec<u8>,
+    unheard: RefCell<Vec<u8>>,
 }
 
 /// The message whose handler runs.
@@ -121,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 service.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
             )),
             lane: Lane::default(),
-            unheard: Vec::new(),
+            unheard: RefCell::default(),
             in_hand: None,
             input: Input::Open,
             unwatched: None,
@@ -151,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut evicted = Some(Box::pin(service.incomplete().evicted()));
         let mut timer = pin!(tokio::time::sleep(service.limits().handshake));
         loop {
-            self.take_in_hand();
+            poll_fn(|cx| Poll::Ready(self.take_in_hand(cx))).await;
             if self.session.greeted() {
                 evicted = None;
             }
@@ -209,11 +212,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Takes messages in hand until one has to be waited for.
-    fn take_in_hand(&mut self) {
+    /// Takes messages in hand until one has to be waited for, or others get their turn.
+    fn take_in_hand(&mut self, cx: &task::Context<'_>) {
+        let mut at_once = 0;
         while self.in_hand.is_none() && self.session.output().len() < MAX_OUTPUT {
             let Some(event) = self.session.poll_event(&Known(&self.service)) else { return };
             let started = Instant::now();
+            let unwatched = *self.unwatched.get_or_insert(started);
             let (mtype, bytes, dispatched) = match event {
                 Event::Refused(mtype, why) => {
                     if why.code() == Code::UnknownType {
@@ -224,11 +229,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     (mtype, 0, Dispatched::Done(Err(why)))
                 }
                 Event::Message(mtype, body) => {
-                    (mtype, body.len(), self.dispatch(mtype, body, started))
+                    (mtype, body.len(), self.dispatch(mtype, body, started, cx))
                 }
             };
             match dispatched {
-                Dispatched::Done(written) if !self.session.is_in_doubt() => {
+                Dispatched::Done(written)
+                    if at_once < AT_ONCE
+                        && !self.session.is_in_doubt()
+                        && unwatched.elapsed() <= WATCH =>
+                {
+                    at_once += 1;
                     self.reply(mtype, bytes, started, &written.map(drop));
                 }
                 Dispatched::Done(written) => {
@@ -243,7 +253,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn dispatch(&mut self, mtype: u8, body: Bytes, now: Instant) -> Dispatched {
+    fn dispatch(
+        &mut self,
+        mtype: u8,
+        body: Bytes,
+        now: Instant,
+        cx: &task::Context<'_>,
+    ) -> Dispatched {
         if self.draining {
             return Dispatched::Done(Err(shutting_down()));
         }
@@ -280,8 +296,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             to,
             nested: false,
         };
-        let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &|_| false };
-        sender.dispatch(&arrival, body)
+        let places = RefCell::new(Places::of_thread());
+        let here = Here { waker: cx.waker(), places: &places, replies: &self.unheard };
+        let sender = Sender {
+            service,
+            peer,
+            queue,
+            spare,
+            lane,
+            would_deadlock: &|_| false,
+            here: Some(&here),
+        };
+        let dispatched = sender.dispatch(&arrival, body);
+        places.into_inner().keep();
+        dispatched
     }
 
     fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {
@@ -323,7 +351,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         if let Some(in_hand) = &mut self.in_hand
-            && let Poll::Ready(answer) = in_hand.answer.poll(&self.service, cx, &mut self.unheard)
+            && let Poll::Ready(answer) =
+                in_hand.answer.poll(&self.service, cx, self.unheard.get_mut())
         {
             return Poll::Ready(Turn::Handled(answer));
         }

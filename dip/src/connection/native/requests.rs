@@ -372,7 +372,8 @@ impl Serving {
             let holds = |key| link.lock().session.ancestor_holds(key, number(order));
             request.is_some_and(holds)
         };
-        let sender = Sender { service, peer, queue, spare, lane, would_deadlock: &holds };
+        let sender =
+            Sender { service, peer, queue, spare, lane, would_deadlock: &holds, here: None };
         sender.dispatch(arrival, body)
     }
 }
