@@ -89,10 +89,13 @@ impl Pool {
     /// Cancel safe: a caller that leaves takes nothing along.
     pub(crate) async fn acquire(self: &Arc<Self>, deadline: Instant) -> Result<Lease, Unleased> {
         let user = User::new(self, deadline);
-        let permit = timeout_at(deadline, self.permits.clone().acquire_owned())
-            .await
-            .map_err(|_| Unleased::Busy)?
-            .map_err(|_| Unleased::Closed)?;
+        let permit = match self.permits.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => timeout_at(deadline, self.permits.clone().acquire_owned())
+                .await
+                .map_err(|_| Unleased::Busy)?
+                .map_err(|_| Unleased::Closed)?,
+        };
         let (connection, reused) = match self.pop() {
             Some(connection) => (connection, true),
             None => (self.dial(deadline).await?, false),
