@@ -93,7 +93,7 @@ impl Connection {
     fn take_all_in_hand(&mut self, cap: Instant, cx: &mut task::Context<'_>) -> usize {
         let mut received = std::mem::take(self.input.received());
         let places = RefCell::new(Places::of_thread());
-        let mut messages = &mut received[..];
+        let mut messages = received.as_mut_slice();
         while let [first, ..] = messages {
             let mut handled = 0;
             // Each is looked at on its own while one of them may be slow.

@@ -8,12 +8,12 @@ use std::time::Instant;
 use super::admission::Account;
 use super::answers::{Listed, begin};
 use super::requests::Serving;
-use crate::codec::DecodeLimits;
+use crate::codec::{DecodeLimits, Encoded};
 use crate::context::{Context, Envelope, Surroundings};
 use crate::dispatch::{Running, check_room, decode_limits};
 use crate::handler::{HandlerEntry, Request, Source};
 use crate::registry::Destination;
-use crate::reply::{Here, Rejection, Start, Started, Written};
+use crate::reply::{Here, Rejection, Start, Started};
 use crate::session::native::{Input, NoticeHead, Receipt, Received, RequestHead, RequestKey};
 
 /// Replies that wait for others of their batch, in bytes.
@@ -45,8 +45,12 @@ pub(super) struct Run<'a> {
     messages: slice::IterMut<'a, Received>,
     limits: DecodeLimits,
     around: Surroundings<'a>,
-    /// The message that is handled now.
-    current: Option<Origin>,
+    /// The message that is handled now: whether there is one, whether it is a call, what it is to the
+    /// session. Not one value: these are written one by one and read at once.
+    under_way: bool,
+    is_call: bool,
+    key: RequestKey,
+    receipt: Receipt,
     /// Bytes of memory that were reserved for it.
     reserved: u64,
     /// Where its reply begins.
@@ -91,7 +95,10 @@ impl<'a> Run<'a> {
             messages: messages.iter_mut(),
             limits,
             around,
-            current: None,
+            under_way: false,
+            is_call: false,
+            key: RequestKey::default(),
+            receipt: Receipt::default(),
             reserved: 0,
             from: 0,
             left: Vec::new(),
@@ -102,37 +109,41 @@ impl<'a> Run<'a> {
         (count, run.left)
     }
 
-    /// The message that was handled last is answered.
+    /// The message that was handled last has this reply.
     #[inline]
-    fn answer(&mut self, origin: Origin, written: Written) {
-        let (listed, replies) = (&mut *self.hands.listed, self.hands.here.replies);
-        match (origin, written) {
-            (Origin::Call(key), Ok(reply)) => {
-                listed.end(&mut replies.borrow_mut(), self.from, key, reply);
-            }
+    fn answer(&mut self, reply: Encoded) {
+        let (listed, mut replies) = (&mut *self.hands.listed, self.hands.here.replies.borrow_mut());
+        if self.is_call {
+            listed.end(&mut replies, self.from, self.key, reply);
+        } else {
             // Nobody waits for what it has replied.
-            (Origin::Notice(receipt), Ok(_)) => {
-                replies.borrow_mut().truncate(self.from);
-                listed.over.add(receipt);
-            }
-            (origin, Err(why)) => self.refuse(origin, &why),
+            replies.truncate(self.from);
+            listed.over.add(std::mem::take(&mut self.receipt));
         }
     }
 
     #[cold]
-    fn refuse(&mut self, origin: Origin, why: &Rejection) {
+    fn refuse(&mut self, why: &Rejection) {
         self.hands.here.replies.borrow_mut().truncate(self.from);
         self.to.counters.ended(false);
-        match origin {
+        match self.origin() {
             Origin::Call(key) => self.hands.serving.link.refuse(key, why),
             Origin::Notice(receipt) => self.hands.listed.over.add(receipt),
         }
     }
 
     #[cold]
-    fn leave(&mut self, origin: Origin, running: Running) {
+    fn leave(&mut self, running: Running) {
         self.hands.here.replies.borrow_mut().truncate(self.from);
+        let origin = self.origin();
         self.left.push((origin, running));
+    }
+
+    fn origin(&mut self) -> Origin {
+        match self.is_call {
+            true => Origin::Call(self.key),
+            false => Origin::Notice(std::mem::take(&mut self.receipt)),
+        }
     }
 }
 
@@ -154,7 +165,7 @@ impl Source for Run<'_> {
                     let &mut RequestHead { key, deadline, depth, ref trace, .. } = head;
                     (envelope.request, envelope.deadline) = (Some(key), deadline);
                     envelope.trace = trace.as_deref();
-                    self.current = Some(Origin::Call(key));
+                    (self.is_call, self.key) = (true, key);
                     self.from = begin(&mut replies);
                     (body, depth > 0)
                 }
@@ -163,13 +174,14 @@ impl Source for Run<'_> {
                     let NoticeHead { receipt, trace, .. } = head;
                     (envelope.request, envelope.deadline) = (None, self.hands.cap);
                     envelope.trace = trace.as_deref();
-                    self.current = Some(Origin::Notice(std::mem::take(receipt)));
+                    (self.is_call, self.receipt) = (false, std::mem::take(receipt));
                     self.from = replies.len();
                     (body, false)
                 }
                 Received::Refused { .. } => return None,
             };
             drop(replies);
+            self.under_way = true;
             let (body, reserved) = self.hands.input.body(whole);
             self.reserved = reserved;
             let service = &self.hands.serving.service;
@@ -185,18 +197,20 @@ impl Source for Run<'_> {
 
     #[inline]
     fn started(&mut self, started: Result<Started, Rejection>) {
-        let Some(origin) = self.current.take() else { return };
+        if !std::mem::take(&mut self.under_way) {
+            return;
+        }
         self.hands.account.release(self.reserved);
         match started {
-            Ok(Started::Ended(written)) => self.answer(origin, written),
-            Err(why) => self.refuse(origin, &why),
+            Ok(Started::Ended(Ok(reply))) => self.answer(reply),
+            Ok(Started::Ended(Err(why))) | Err(why) => self.refuse(&why),
             Ok(Started::Pending(handling)) => {
                 let context = self.around.take_context();
-                self.leave(origin, Running::begun(self.handler, context, handling));
+                self.leave(Running::begun(self.handler, context, handling));
             }
             Ok(Started::Waiting(work)) => {
                 let context = self.around.take_context();
-                self.leave(origin, Running::waiting(self.handler, context, work));
+                self.leave(Running::waiting(self.handler, context, work));
             }
         }
         self.around.end();

@@ -2,6 +2,7 @@
 
 mod assembly;
 mod frames;
+mod messages;
 mod plain;
 
 use std::ops::Range;
@@ -11,6 +12,7 @@ use bytes::{BufMut, Bytes, buf::Limit};
 use rustc_hash::FxHashMap;
 
 use self::assembly::Assembly;
+use self::messages::Messages;
 use super::{Admission, Receipt, RequestKey, Session, Violation};
 use crate::buffer;
 use crate::codec::Body;
@@ -52,7 +54,7 @@ pub(crate) struct Input {
     /// By call, or by the id of a one-way message; 0 is one that came in a single long frame.
     assemblies: FxHashMap<u32, Assembly>,
     held: usize,
-    received: Vec<Received>,
+    received: Messages,
 }
 
 /// What the next bytes belong to.
@@ -202,7 +204,7 @@ impl Input {
     }
 
     /// The messages that came, for somebody to take out.
-    pub(crate) fn received(&mut self) -> &mut Vec<Received> {
+    pub(crate) fn received(&mut self) -> &mut Messages {
         &mut self.received
     }
 

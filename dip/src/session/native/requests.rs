@@ -12,7 +12,7 @@ use crate::wire::hello::Terms;
 ///
 /// One word, not two halves: what was written in halves can be read as a whole only when it has left the
 /// store buffer of the core, and keys are passed on at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct RequestKey(u64);
 
 impl RequestKey {

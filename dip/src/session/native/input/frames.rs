@@ -97,7 +97,7 @@ impl Input {
                 let trace = first.metadata.trace.map(Box::new);
                 let head = RequestHead { key, mtype, deadline, depth, trace };
                 if let Some(here) = self.short(&first) {
-                    self.received.push(Received::Request { head, body: Whole::here(&here) });
+                    *self.received.add() = Received::Request { head, body: Whole::here(&here) };
                     return Ok(Step::Dealt);
                 }
                 self.begin(id, Assembly::new(Purpose::Request(head), first, reserved, session.now));
@@ -106,7 +106,7 @@ impl Input {
                 session.return_body(first.len);
                 let key = session.requests.by_id(id).filter(|_| first.header.more);
                 self.skip(session.now, first, key.map(Purpose::RefusedRequest));
-                self.received.push(Received::Refused { mtype, code });
+                *self.received.add() = Received::Refused { mtype, code };
                 return Ok(Step::Dealt);
             }
         }
@@ -140,7 +140,7 @@ impl Input {
                 let head = NoticeHead { receipt, mtype, trace };
                 if let Some(here) = self.short(&first) {
                     session.notices += 1;
-                    self.received.push(Received::Notice { head, body: Whole::here(&here) });
+                    *self.received.add() = Received::Notice { head, body: Whole::here(&here) };
                     return Ok(Step::Dealt);
                 }
                 self.begin(id, Assembly::new(Purpose::Notice(head), first, reserved, session.now));
@@ -154,7 +154,7 @@ impl Input {
                     session.notice_refused(receipt);
                     self.skip(session.now, first, None);
                 }
-                self.received.push(Received::Refused { mtype, code: refusal.code });
+                *self.received.add() = Received::Refused { mtype, code: refusal.code };
                 Ok(Step::Dealt)
             }
         }
@@ -280,13 +280,13 @@ impl Input {
         match assembly.purpose {
             Purpose::Request(head) if session.hand_over(head.key) => {
                 let body = Whole::Own(Box::new((body, reserved)));
-                self.received.push(Received::Request { head, body });
+                *self.received.add() = Received::Request { head, body };
             }
             Purpose::Request(_) => admission.release(reserved),
             Purpose::Notice(head) => {
                 session.notices += 1;
                 let body = Whole::Own(Box::new((body, reserved)));
-                self.received.push(Received::Notice { head, body });
+                *self.received.add() = Received::Notice { head, body };
             }
             Purpose::Answer(kind) => {
                 let outcome = match kind {

@@ -33,7 +33,7 @@ impl Input {
                 let receipt = session.charge_notice(len as u64)?;
                 session.notices += 1;
                 let head = NoticeHead { receipt, mtype, trace: None };
-                self.received.push(Received::Notice { head, body: Whole::here(&body) });
+                *self.received.add() = Received::Notice { head, body: Whole::here(&body) };
             }
             PlainKind::Request { call, mtype, left } => {
                 let takes = !self.assemblies.contains_key(&call)
@@ -43,7 +43,7 @@ impl Input {
                 }
                 let (key, deadline) = session.begin_plainly(call, left);
                 let head = RequestHead { key, mtype, deadline, depth: 0, trace: None };
-                self.received.push(Received::Request { head, body: Whole::here(&body) });
+                *self.received.add() = Received::Request { head, body: Whole::here(&body) };
             }
             PlainKind::Reply { call } => {
                 let body = &self.read[body];
