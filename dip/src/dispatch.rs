@@ -213,6 +213,3 @@ pub(crate) fn capped_at(cap: Duration) -> Rejection {
 fn overloaded(text: &str) -> Rejection {
     Rejection::of(Code::Overloaded, "ConnectionError", text)
 }
-
-#[cfg(test)]
-mod tests;

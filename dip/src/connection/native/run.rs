@@ -216,3 +216,6 @@ impl Source for Run<'_> {
         self.around.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

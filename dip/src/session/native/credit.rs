@@ -26,6 +26,11 @@ impl Receipts {
     pub(crate) fn are_none(&self) -> bool {
         self.count == 0
     }
+
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
 }
 
 /// Units or bytes that the peer may send, and those that it is to be given back.

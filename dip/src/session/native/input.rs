@@ -55,6 +55,9 @@ pub(crate) struct Input {
     assemblies: FxHashMap<u32, Assembly>,
     held: usize,
     received: Messages,
+    /// No frame is dealt with in fewer steps than others.
+    #[cfg(test)]
+    pub(super) longhand: bool,
 }
 
 /// What the next bytes belong to.
@@ -211,6 +214,12 @@ impl Input {
     /// Whether the stream would end inside a frame if it ended now.
     pub(crate) fn is_mid_frame(&self) -> bool {
         !matches!(self.front, Front::Frame) || self.at < self.read.len()
+    }
+
+    /// What bodies that are not complete may take besides their bytes.
+    #[cfg(test)]
+    pub(super) fn room_behind_bodies(&self) -> usize {
+        self.assemblies.len() * assembly::BEHIND
     }
 
     /// Whether nothing is held: no part of a frame, and no part of a body.

@@ -18,7 +18,7 @@ const GROWTH: usize = 4;
 
 /// What is read behind a frame together with its last bytes, in bytes: the head of the next one. When
 /// fewer come, there are no more for now.
-const BEHIND: usize = 64;
+pub(super) const BEHIND: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Assembly {

@@ -89,10 +89,12 @@ impl Peer {
     ) -> Self {
         let cap = if random.one_in(3) { Duration::from_millis(300) } else { Duration::MAX };
         let times = Times { cap, credit: Duration::from_secs(10), ping: None };
+        let mut input = Input::new();
+        input.longhand = random.one_in(2);
         Self {
             session: Session::new(side, ours, theirs, times, now),
             writing: Output::default(),
-            input: Input::new(),
+            input,
             house: House { memory: MEMORY },
             ours,
             operations: Vec::new(),
@@ -229,7 +231,8 @@ impl Peer {
             }
         }
         let window = usize::try_from(self.ours.body_window).unwrap();
-        assert!(self.session.held() <= window, "{} bytes are held", self.session.held());
+        let (held, behind) = (self.session.held(), self.input.room_behind_bodies());
+        assert!(held <= window + behind, "{held} bytes are held of {window} and {behind}");
         for at in self.waiting.values() {
             let Operation { kind, deadline, .. } = self.operations[*at];
             let next = self.session.next_timeout();
