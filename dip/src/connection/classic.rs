@@ -154,7 +154,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut evicted = Some(Box::pin(service.incomplete().evicted()));
         let mut timer = pin!(tokio::time::sleep(service.limits().handshake));
         loop {
-            poll_fn(|cx| Poll::Ready(self.take_in_hand(cx))).await;
+            poll_fn(|cx| {
+                self.take_in_hand(cx);
+                Poll::Ready(())
+            })
+            .await;
             if self.session.greeted() {
                 evicted = None;
             }

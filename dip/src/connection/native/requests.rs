@@ -141,14 +141,13 @@ impl Connection {
         let here = Here { waker: cx.waker(), places, replies };
         let hands = Hands { serving, input, account, listed, spare, here: &here, cap };
         let (handled, left) = Run::of(hands, messages, to);
-        for (origin, running) in left {
-            match origin {
-                Origin::Call(key) => {
-                    let from = self.answers.begin();
-                    self.run_call(key, from, running, cx);
-                }
-                Origin::Notice(receipt) => self.run_notice(receipt, running, cx),
+        match left {
+            Some((Origin::Call(key), running)) => {
+                let from = self.answers.begin();
+                self.run_call(key, from, running, cx);
             }
+            Some((Origin::Notice(receipt), running)) => self.run_notice(receipt, running, cx),
+            None => {}
         }
         handled
     }

@@ -55,22 +55,23 @@ pub(super) struct Run<'a> {
     reserved: u64,
     /// Where its reply begins.
     from: usize,
-    left: Vec<(Origin, Running)>,
+    /// Its handler has not ended: it goes on elsewhere before any other begins, which may wait for it.
+    left: Option<(Origin, Running)>,
 }
 
 impl<'a> Run<'a> {
-    /// Handles the messages in front that are of one type, as long as their handler may run here. Hands
-    /// back how many these were, and the handlers that have not ended.
+    /// Handles the messages in front that are of one type, if their handler may run here, up to the first
+    /// that has not ended. Hands back how many these were, and that handler.
     pub(super) fn of(
         hands: Hands<'a>,
         messages: &'a mut [Received],
         to: &'a Destination,
-    ) -> (usize, Vec<(Origin, Running)>) {
+    ) -> (usize, Option<(Origin, Running)>) {
         let (service, number) = (&hands.serving.service, to.protocol.mtype.number());
         let fallback = || service.routes().fallback_of(number);
-        let Some(handler) = to.handler.or_else(fallback) else { return (0, Vec::new()) };
+        let Some(handler) = to.handler.or_else(fallback) else { return (0, None) };
         if !handler.is_plain() || handler.spawn || to.counters.slow.is_slow() {
-            return (0, Vec::new());
+            return (0, None);
         }
         let around = Surroundings {
             envelope: Envelope {
@@ -101,7 +102,7 @@ impl<'a> Run<'a> {
             receipt: Receipt::default(),
             reserved: 0,
             from: 0,
-            left: Vec::new(),
+            left: None,
         };
         handler.start_all(&mut run);
         let count = count - run.messages.len();
@@ -136,7 +137,7 @@ impl<'a> Run<'a> {
     fn leave(&mut self, running: Running) {
         self.hands.here.replies.borrow_mut().truncate(self.from);
         let origin = self.origin();
-        self.left.push((origin, running));
+        self.left = Some((origin, running));
     }
 
     fn origin(&mut self) -> Origin {
@@ -150,6 +151,9 @@ impl<'a> Run<'a> {
 impl Source for Run<'_> {
     fn next(&mut self) -> Option<Request<'_>> {
         loop {
+            if self.left.is_some() {
+                return None;
+            }
             let mtype = match self.messages.as_slice().first()? {
                 Received::Request { head, .. } => head.mtype,
                 Received::Notice { head, .. } => head.mtype,
