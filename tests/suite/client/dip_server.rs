@@ -1,35 +1,17 @@
 //! The client and the server of dip, on the classic wire.
 
 use dip::builtin::{Header, Json, Stderr, Stdout, SubtaskError, SubtaskOut, TaskUpdate};
-use dip::{Code, Rejection, Router, Server, Value};
+use dip::{Code, Rejection, Router, Server, Value, handler};
 
 use super::*;
 
+#[handler(group = "client suite")]
 async fn boom(message: Json) -> Result<(), Rejection> {
     match message.0 {
         Value::Text(text) => Err(Rejection::named("ValueError", text)),
         _ => Ok(()),
     }
 }
-
-// What `#[handler(group = "client suite")]` writes.
-const _: () = {
-    use ::dip as _dip;
-    _dip::private::inventory::submit! {
-        _dip::private::HandlerEntry::new(
-            "boom",
-            &boom,
-            _dip::private::a_message::<Json, _, _, _>(),
-            &[],
-            |request| {
-                let (message, reply, _) =
-                    request.decode(_dip::private::a_message::<Json, _, _, _>())?;
-                reply.with_output_of((boom)(message))
-            },
-        )
-        .group("client suite")
-    }
-};
 
 async fn served() -> (tempfile::TempDir, Server, Client) {
     let directory = tempfile::tempdir().unwrap();
