@@ -217,6 +217,7 @@ pub(crate) struct Session {
     /// What the peer may send: units of one-way messages, bytes of long bodies.
     notify_grant: Grant,
     body_grant: Grant,
+    enough: [u64; 2],
     flood: Flood,
     keepalive: Option<Keepalive>,
     output: Output,
@@ -260,6 +261,7 @@ impl Session {
             notify_credit: credit(theirs.notify_window.into()),
             notify_grant: Grant::new(credit(ours.notify_window.into())),
             body_grant: Grant::new(credit(ours.body_window)),
+            enough: credit::enough(&ours),
             flood: Flood::new(now),
             // Neither side of one that is passive would see an answer.
             keepalive: times

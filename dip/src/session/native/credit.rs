@@ -1,6 +1,7 @@
 //! What the peer may send before it is given more.
 
 use super::{SHORT_BODY, Session, Violation};
+use crate::wire::hello::Terms;
 use crate::wire::native::{Credit, CreditKind, Header, Kind};
 
 /// A one-way message of theirs in hand: it is given back when its handler has ended.
@@ -83,6 +84,12 @@ pub(super) fn units(len: u64, window: u32) -> u32 {
     u32::try_from((1 + len / 1024).min(window)).unwrap_or(u32::MAX)
 }
 
+/// With how much credit of each kind no message of the peer has to wait.
+pub(super) fn enough(ours: &Terms) -> [u64; 2] {
+    let longest = ours.max_message;
+    [units(longest, ours.notify_window).into(), longest.min(ours.body_window)]
+}
+
 impl Session {
     /// The handler of a one-way message has ended.
     pub(crate) fn notice_ended(&mut self, receipt: Receipt) {
@@ -125,21 +132,14 @@ impl Session {
         }
     }
 
-    /// With how much of each credit no message of the peer has to wait.
-    fn enough_credit(&self) -> [u64; 2] {
-        let longest = self.ours.max_message;
-        [units(longest, self.ours.notify_window).into(), longest.min(self.ours.body_window)]
-    }
-
     /// Whether the peer is owed credit that it may wait for.
     pub(super) fn owes_credit(&self) -> bool {
-        let [notify, body] = self.enough_credit();
+        let [notify, body] = self.enough;
         self.notify_grant.is_due(notify) || self.body_grant.is_due(body)
     }
 
     pub(super) fn give_credit(&mut self) {
-        let enough = self.enough_credit();
-        self.give_credit_below(enough);
+        self.give_credit_below(self.enough);
     }
 
     /// Gives back all that is due, as if the peer had nothing left.

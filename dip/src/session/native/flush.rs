@@ -116,6 +116,9 @@ impl Session {
 
     /// Asks for a PONG once all that a flush waits for is in the output.
     pub(super) fn write_ping(&mut self) {
+        if self.flushes.waiting.is_empty() {
+            return;
+        }
         let written_below = self.written_below();
         let Flushes { waiting, pings, dirty, .. } = &mut self.flushes;
         let asked_below = pings.back().map_or(0, |ping| ping.below);
