@@ -156,6 +156,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             poll_fn(|cx| {
                 self.take_in_hand(cx);
+                if self.in_hand.is_none() {
+                    _ = self.poll_write(cx);
+                }
                 Poll::Ready(())
             })
             .await;

@@ -53,7 +53,6 @@ impl Connection {
 
     fn handle_batch(&mut self, cx: &mut task::Context<'_>) -> Result<Batch, Violation> {
         let now = Instant::now();
-        let cap = limits::end(now, self.serving.service.limits().handler_cap);
         let mut batch = Batch { any: false, more: true };
         let mut handled = 0;
         let mut violation = None;
@@ -61,6 +60,7 @@ impl Connection {
             let (event, taken) = self.take(now, &mut batch);
             violation = taken.err();
             if !self.input.received().is_empty() {
+                let cap = limits::end(now, self.serving.service.limits().handler_cap);
                 handled += self.take_all_in_hand(cap, cx);
             }
             self.follow(event);
