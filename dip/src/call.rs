@@ -23,7 +23,7 @@ use crate::mtype::Mtype;
 use crate::process::Process;
 use crate::protocol::{NoError, Protocol};
 use crate::reply::{Code, Handled};
-use crate::session::native::{Failed, Outcome, Oversize, Refused};
+use crate::session::native::{Failed, Outcome, Oversize, Refused, Ticket};
 
 /// A message on its way: what the methods of [`Client`](crate::Client) and [`Peer`](crate::Peer) that
 /// send one return. `T` is the reply, `E` the error that the message declares.
@@ -49,8 +49,10 @@ pub struct Call<T = (), E = NoError> {
 enum State {
     Begun(Message),
     Refused(Reason),
-    /// On the first connection of the route.
+    /// It waits on the first connection of the route.
     First(Underway),
+    /// There it ended as it began.
+    Ended(Outcome, About),
     Other(Called),
     Later {
         ended: Later,
@@ -172,29 +174,30 @@ impl<T, E> Future for Call<T, E> {
                     this.state = State::Over;
                     return Poll::Ready((this.reply)(&mut OwnedBody::default()));
                 }
-                Ok(Start::First(underway)) => {
-                    let waits = underway.waits();
+                Ok(Start::Waits(underway)) => {
                     this.state = State::First(underway);
-                    if waits {
-                        return Poll::Pending;
-                    }
+                    return Poll::Pending;
                 }
+                Ok(Start::Ended(outcome, about)) => this.state = State::Ended(outcome, about),
                 Ok(Start::Other(called)) => this.state = State::Other(called),
                 Ok(Start::Later(process)) => this.state = this.later(process),
                 Err(reason) => this.state = State::Refused(reason),
             }
         }
         let ended = match &mut this.state {
-            State::First(underway) => {
-                let Some(link) = this.route.first() else { unreachable!("it has begun there") };
-                match ready!(underway.poll(link, cx)) {
+            &mut State::First(Underway { ticket, about }) => {
+                let link = first(&this.route);
+                match ready!(poll_outcome(link, ticket, cx)) {
                     // Most end so.
                     Outcome::Reply(mut body) => {
                         this.state = State::Over;
                         return Poll::Ready((this.reply)(&mut body));
                     }
-                    outcome => underway.ended(outcome, link),
+                    outcome => about.ended(outcome, link),
                 }
+            }
+            State::Ended(outcome, about) => {
+                about.ended(std::mem::replace(outcome, LOST), first(&this.route))
             }
             State::Other(called) => ready!(Pin::new(called).poll(cx)),
             // The reply belongs to the process that sent the message.
@@ -222,10 +225,8 @@ impl<T, E> Future for Call<T, E> {
 /// Gives the message up.
 impl<T, E> Drop for Call<T, E> {
     fn drop(&mut self) {
-        if let State::First(underway) = &self.state
-            && let Some(link) = self.route.first()
-        {
-            underway.give_up(link);
+        if let State::First(Underway { ticket, .. }) = self.state {
+            give_up(first(&self.route), ticket);
         }
     }
 }
@@ -234,7 +235,8 @@ impl<T, E> Drop for Call<T, E> {
 enum Start {
     /// Of a one-way message: all the way.
     Sent,
-    First(Underway),
+    Waits(Underway),
+    Ended(Outcome, About),
     Other(Called),
     Later(Process),
 }
@@ -248,7 +250,11 @@ fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Sta
             if let Some(start) = start_at_once(link, message, timeout, waker) {
                 return Ok(start);
             }
-            Underway::begin(link, message, timeout, Some(waker)).map(Start::First)
+            let (begun, about) = begin_on(link, message, timeout, Some(waker))?;
+            Ok(match begun {
+                Begun::Waiting(ticket) => Start::Waits(Underway { ticket, about }),
+                Begun::Over(outcome) => Start::Ended(outcome, about),
+            })
         }
         Ready::Other(link) => Called::begin(link, message, timeout()).map(Start::Other),
         Ready::Refused(reason) => Err(reason),
@@ -271,8 +277,8 @@ fn start_at_once(
     match way {
         Way::Notify => link.notify_at_once(mtype, body).then_some(Start::Sent),
         Way::Call => {
-            let stage = Begun::Waiting(link.call_at_once(mtype, body, timeout, waker)?);
-            Some(Start::First(Underway { stage, mtype, name, way }))
+            let ticket = link.call_at_once(mtype, body, timeout, waker)?;
+            Some(Start::Waits(Underway { ticket, about: About { mtype, name, way } }))
         }
     }
 }
@@ -289,77 +295,77 @@ impl<T, E> Call<T, E> {
     }
 }
 
-/// A message under way on a connection.
+/// A message that waits for its outcome on a connection.
+#[derive(Clone, Copy)]
 struct Underway {
-    stage: Begun,
+    ticket: Ticket,
+    about: About,
+}
+
+/// What an outcome is told of.
+#[derive(Clone, Copy)]
+struct About {
     mtype: Mtype,
     name: &'static str,
     way: Way,
 }
 
-impl Underway {
-    fn begin(
-        link: &Link,
-        message: &Message,
-        timeout: Duration,
-        waker: Option<&Waker>,
-    ) -> Result<Self, Reason> {
-        let now = Instant::now();
-        let &Message { mtype, name, way, .. } = message;
-        let scope = message.scope.as_deref().copied();
-        if link.differs(mtype) {
-            return Err(Reason::SchemaMismatch { mtype, name });
-        }
-        let own = limits::end(now, timeout);
-        let inherited = scope.and_then(|scope| scope.deadline);
-        let deadline = Some(inherited.map_or(own, |inherited| own.min(inherited)));
-        let departure = Departure { mtype, body: message.body.body(), deadline, scope };
-        let stage = match way {
-            Way::Call => link.call(departure, now, waker),
-            Way::Notify => link.notify(departure, now, waker),
-        };
-        Ok(Self { stage, mtype, name, way })
-    }
-
-    fn waits(&self) -> bool {
-        matches!(self.stage, Begun::Waiting(_))
-    }
-
-    fn poll(&mut self, link: &Link, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if let Begun::Waiting(ticket) = self.stage {
-            let outcome = match link.poll_outcome(ticket, cx) {
-                Poll::Ready(outcome) => outcome,
-                // The reply belongs to the process that sent the message.
-                Poll::Pending if link.is_forked() => LOST,
-                Poll::Pending => return Poll::Pending,
-            };
-            self.stage = Begun::Over(LOST);
-            return Poll::Ready(outcome);
-        }
-        match std::mem::replace(&mut self.stage, Begun::Over(LOST)) {
-            Begun::Over(outcome) => Poll::Ready(outcome),
-            Begun::Waiting(_) => Poll::Pending,
-        }
-    }
-
-    fn ended(&self, outcome: Outcome, link: &Link) -> Result<OwnedBody, Unanswered> {
+impl About {
+    fn ended(self, outcome: Outcome, link: &Link) -> Result<OwnedBody, Unanswered> {
         ended(outcome, self.mtype, self.name, self.way, link.is_only())
     }
+}
 
-    /// Nobody waits for it any more.
-    fn give_up(&self, link: &Link) {
-        if let Begun::Waiting(ticket) = self.stage
-            && !link.is_forked()
-        {
-            link.abandon(ticket, Instant::now());
-        }
+/// The connection on which messages begin that need not wait for one.
+fn first(route: &Arc<dyn Route>) -> &Link {
+    let Some(link) = route.first() else { unreachable!("a message has begun there") };
+    link
+}
+
+/// Puts a message on its way; its time runs from now on.
+fn begin_on(
+    link: &Link,
+    message: &Message,
+    timeout: Duration,
+    waker: Option<&Waker>,
+) -> Result<(Begun, About), Reason> {
+    let now = Instant::now();
+    let &Message { mtype, name, way, .. } = message;
+    let scope = message.scope.as_deref().copied();
+    if link.differs(mtype) {
+        return Err(Reason::SchemaMismatch { mtype, name });
+    }
+    let own = limits::end(now, timeout);
+    let inherited = scope.and_then(|scope| scope.deadline);
+    let deadline = Some(inherited.map_or(own, |inherited| own.min(inherited)));
+    let departure = Departure { mtype, body: message.body.body(), deadline, scope };
+    let begun = match way {
+        Way::Call => link.call(departure, now, waker),
+        Way::Notify => link.notify(departure, now, waker),
+    };
+    Ok((begun, About { mtype, name, way }))
+}
+
+fn poll_outcome(link: &Link, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Outcome> {
+    match link.poll_outcome(ticket, cx) {
+        // The reply belongs to the process that sent the message.
+        Poll::Pending if link.is_forked() => Poll::Ready(LOST),
+        polled => polled,
+    }
+}
+
+/// Nobody waits for it any more.
+fn give_up(link: &Link, ticket: Ticket) {
+    if !link.is_forked() {
+        link.abandon(ticket, Instant::now());
     }
 }
 
 /// A message under way, with its connection; dropping it gives it up.
 pub(crate) struct Called {
     link: Arc<Link>,
-    underway: Underway,
+    stage: Begun,
+    about: About,
 }
 
 impl Called {
@@ -372,8 +378,8 @@ impl Called {
         if link.is_forked() {
             return Err(Reason::Forked);
         }
-        let underway = Underway::begin(&link, message, timeout, None)?;
-        Ok(Self { link, underway })
+        let (stage, about) = begin_on(&link, message, timeout, None)?;
+        Ok(Self { link, stage, about })
     }
 }
 
@@ -381,15 +387,26 @@ impl Future for Called {
     type Output = Result<OwnedBody, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { link, underway } = &mut *self;
-        let outcome = ready!(underway.poll(link, cx));
-        Poll::Ready(underway.ended(outcome, link))
+        let Self { link, stage, about } = &mut *self;
+        let outcome = match std::mem::replace(stage, Begun::Over(LOST)) {
+            Begun::Over(outcome) => outcome,
+            Begun::Waiting(ticket) => match poll_outcome(link, ticket, cx) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => {
+                    *stage = Begun::Waiting(ticket);
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(about.ended(outcome, link))
     }
 }
 
 impl Drop for Called {
     fn drop(&mut self) {
-        self.underway.give_up(&self.link);
+        if let Begun::Waiting(ticket) = self.stage {
+            give_up(&self.link, ticket);
+        }
     }
 }
 
@@ -456,7 +473,7 @@ impl<T, E> fmt::Debug for Call<T, E> {
         f.write_str(match self.state {
             State::Begun(_) | State::Refused(_) => "Call(not polled yet)",
             State::First(_) | State::Other(_) | State::Later { .. } => "Call(under way)",
-            State::Over => "Call(over)",
+            State::Ended(..) | State::Over => "Call(over)",
         })
     }
 }
