@@ -66,7 +66,7 @@ pub(crate) struct Connection<S> {
     /// What surrounded an earlier message.
     spare: Cell<Option<Context>>,
     /// Replies have no place on this wire.
-    unheard: RefCell<Vec<u8>>,
+    unheard: Vec<u8>,
 }
 
 /// The message whose handler runs.
@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 service.limits().queued_messages.clamp(1, Semaphore::MAX_PERMITS),
             )),
             lane: Lane::default(),
-            unheard: RefCell::default(),
+            unheard: Vec::new(),
             in_hand: None,
             input: Input::Open,
             unwatched: None,
@@ -156,7 +156,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             poll_fn(|cx| {
                 self.take_in_hand(cx);
-                if self.in_hand.is_none() {
+                // With more to write there may be messages left, which are looked at when it is written.
+                if self.in_hand.is_none() && self.session.output().len() < MAX_OUTPUT {
                     _ = self.poll_write(cx);
                 }
                 Poll::Ready(())
@@ -197,8 +198,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                             let write = poll_fn(|cx| Poll::Ready(_ = self.poll_write(cx)));
                             coop::unconstrained(write).await;
                         }
-                        if let Answer::Running(running) = done.answer {
-                            self.spare.set(Some(running.into_context()));
+                        match done.answer {
+                            // Those that were answered at once before it have had their turn.
+                            Answer::There(_) => tokio::task::yield_now().await,
+                            Answer::Running(running) => {
+                                self.spare.set(Some(running.into_context()));
+                            }
                         }
                     }
                     // Handlers that are ready at once would keep others from running.
@@ -303,8 +308,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             to,
             nested: false,
         };
-        let places = RefCell::new(Places::of_thread());
-        let here = Here { waker: cx.waker(), places: &places, replies: &self.unheard };
+        let (places, unheard) = (RefCell::new(Places::of_thread()), RefCell::default());
+        let here = Here { waker: cx.waker(), places: &places, replies: &unheard };
         let sender = Sender {
             service,
             peer,
@@ -358,8 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         if let Some(in_hand) = &mut self.in_hand
-            && let Poll::Ready(answer) =
-                in_hand.answer.poll(&self.service, cx, self.unheard.get_mut())
+            && let Poll::Ready(answer) = in_hand.answer.poll(&self.service, cx, &mut self.unheard)
         {
             return Poll::Ready(Turn::Handled(answer));
         }

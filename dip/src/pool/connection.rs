@@ -59,7 +59,8 @@ impl Frame {
 
     /// The id that this frame claims for its connection, if that is what it does.
     pub(crate) fn claimed_id(&self) -> Option<Uuid> {
-        Uuid::from_slice(&self.front[HEADER..]).ok().filter(|_| self.mtype == SET_CONNECTION_ID)
+        let body = if self.rest.is_empty() { &self.front[HEADER..] } else { &self.rest };
+        Uuid::from_slice(body).ok().filter(|_| self.mtype == SET_CONNECTION_ID)
     }
 }
 
@@ -219,6 +220,20 @@ mod tests {
     use tokio::time::sleep;
 
     use super::*;
+
+    #[test]
+    fn a_frame_knows_the_id_that_it_claims_wherever_its_body_is() {
+        let id = Uuid::from_bytes([7; 16]);
+        let shared = OwnedBody::from(Bytes::copy_from_slice(id.as_bytes()));
+        let small = OwnedBody::from(Buffer::of(id.as_bytes()));
+        for body in [shared, small] {
+            let frame = Frame::new(SET_CONNECTION_ID, body.clone()).unwrap();
+            assert_eq!(frame.claimed_id(), Some(id));
+            assert_eq!(frame.parts().concat(), Frame::claim(id).parts().concat());
+            assert_eq!(Frame::new(b'O', body).unwrap().claimed_id(), None);
+        }
+        assert_eq!(Frame::claim(id).claimed_id(), Some(id));
+    }
 
     const MS: Duration = Duration::from_millis(1);
 

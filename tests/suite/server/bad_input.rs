@@ -10,6 +10,7 @@ async fn note(Note(text): Note) -> Result<(), Rejection> {
     match text.as_str() {
         "panic" => std::panic::resume_unwind(Box::new("secret")),
         "long" => Err(Rejection::named("ValueError", "x".repeat(2000))),
+        "wide" => Err(Rejection::named("ValueError", "xx".to_owned() + &"€".repeat(336))),
         _ => Ok(()),
     }
 }
@@ -132,6 +133,23 @@ async fn a_slow_consumer_costs_no_time_while_its_handler_runs() {
     assert!(used < ms(150), "{used:?} of half a second");
     gate.open(1);
     closes(&running, CloseReason::SlowConsumer).await;
+}
+
+/// Their answers fill what the server writes at once, to the byte, and more.
+#[tokio::test]
+async fn many_messages_in_one_write_are_all_answered() {
+    let running = fixture(Limits::default()).await;
+    for leaves in [false, true] {
+        let mut client = running.connect().await;
+        client.send(NOTE, "wide").await;
+        let answer = client.reply().await;
+        assert_eq!(answer.len(), 1024);
+        client.write(&frame(NOTE, "wide").repeat(300)).await;
+        if leaves {
+            tokio::io::AsyncWriteExt::shutdown(&mut client.0).await.unwrap();
+        }
+        client.expect(&answer.repeat(300)).await;
+    }
 }
 
 /// Of 1 KiB each, as the server writes them: many at once.
