@@ -3,33 +3,27 @@
 //! One task a connection. It never ends with a handler half done because the peer has left: what
 //! was received whole is handled, whether or not somebody waits for the answer.
 
+mod messages;
 mod time;
 mod traffic;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tokio::task::coop;
 
-use crate::builtin::SetConnectionId;
-use crate::codec::{Body, DecodeLimits, Encoded};
-use crate::context::{Context, Envelope};
-use crate::dispatch::{Arrival, Dispatched, Running, Sender};
-use crate::limits;
+use crate::context::Context;
+use crate::dispatch::Running;
 use crate::peer::{Connected, Peer};
-use crate::protocol::Protocol;
-use crate::reply::{Code, Here, Places, Rejection};
+use crate::reply::{Code, Rejection};
 use crate::service::{CloseReason, Lane, Memory, Service, Stage};
-use crate::session::classic::{Admission, Event, Session};
-use crate::wire::classic::SET_CONNECTION_ID;
+use crate::session::classic::{Admission, Session};
 
 /// Replies that wait to be written, in bytes, before no further message is taken in hand.
 const MAX_OUTPUT: usize = 64 << 10;
@@ -40,9 +34,6 @@ const BATCH: usize = 256;
 
 /// How long handlers may follow each other before somebody looks for bytes to read.
 const WATCH: Duration = Duration::from_millis(50);
-
-/// Messages that are answered at once before others of the runtime get their turn.
-const AT_ONCE: usize = 64;
 
 /// A connection and everything it has in hand.
 pub(crate) struct Connection<S> {
@@ -154,15 +145,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut evicted = Some(Box::pin(service.incomplete().evicted()));
         let mut timer = pin!(tokio::time::sleep(service.limits().handshake));
         loop {
-            poll_fn(|cx| {
-                self.take_in_hand(cx);
+            let answered = poll_fn(|cx| {
+                let answered = self.take_in_hand(cx);
                 // With more to write there may be messages left, which are looked at when it is written.
                 if self.in_hand.is_none() && self.session.output().len() < MAX_OUTPUT {
                     _ = self.poll_write(cx);
                 }
-                Poll::Ready(())
+                Poll::Ready(answered)
             })
             .await;
+            // Handlers that are ready at once would keep others from running.
+            for _ in 0..answered {
+                coop::consume_budget().await;
+            }
             if self.session.greeted() {
                 evicted = None;
             }
@@ -198,15 +193,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                             let write = poll_fn(|cx| Poll::Ready(_ = self.poll_write(cx)));
                             coop::unconstrained(write).await;
                         }
-                        match done.answer {
-                            // Those that were answered at once before it have had their turn.
-                            Answer::There(_) => tokio::task::yield_now().await,
-                            Answer::Running(running) => {
-                                self.spare.set(Some(running.into_context()));
-                            }
+                        if let Answer::Running(running) = done.answer {
+                            self.spare.set(Some(running.into_context()));
                         }
                     }
-                    // Handlers that are ready at once would keep others from running.
                     coop::consume_budget().await;
                 }
                 Turn::Wrote | Turn::Read => {}
@@ -222,133 +212,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
-    }
-
-    /// Takes messages in hand until one has to be waited for, or others get their turn.
-    fn take_in_hand(&mut self, cx: &task::Context<'_>) {
-        let mut at_once = 0;
-        while self.in_hand.is_none() && self.session.output().len() < MAX_OUTPUT {
-            let Some(event) = self.session.poll_event(&Known(&self.service)) else { return };
-            let started = Instant::now();
-            let unwatched = *self.unwatched.get_or_insert(started);
-            let (mtype, bytes, dispatched) = match event {
-                Event::Refused(mtype, why) => {
-                    if why.code() == Code::UnknownType {
-                        self.service.totals().unknown.fetch_add(1, Relaxed);
-                    } else {
-                        self.service.routes().refused(mtype.into());
-                    }
-                    (mtype, 0, Dispatched::Done(Err(why)))
-                }
-                Event::Message(mtype, body) => {
-                    (mtype, body.len(), self.dispatch(mtype, body, started, cx))
-                }
-            };
-            match dispatched {
-                Dispatched::Done(written)
-                    if at_once < AT_ONCE
-                        && !self.session.is_in_doubt()
-                        && unwatched.elapsed() <= WATCH =>
-                {
-                    at_once += 1;
-                    self.reply(mtype, bytes, started, &written.map(drop));
-                }
-                Dispatched::Done(written) => {
-                    let answer = Answer::There(written.map(drop));
-                    self.in_hand = Some(InHand { mtype, bytes, started, answer });
-                }
-                Dispatched::Running(running) => {
-                    let answer = Answer::Running(running);
-                    self.in_hand = Some(InHand { mtype, bytes, started, answer });
-                }
-            }
-        }
-    }
-
-    fn dispatch(
-        &mut self,
-        mtype: u8,
-        body: Bytes,
-        now: Instant,
-        cx: &task::Context<'_>,
-    ) -> Dispatched {
-        if self.draining {
-            return Dispatched::Done(Err(shutting_down()));
-        }
-        if mtype == SET_CONNECTION_ID {
-            let limits = DecodeLimits::for_body(body.len());
-            let id = SetConnectionId::decode(Body::from(body), &limits);
-            let answer = id.map_err(|error| Rejection::from_decode(&error)).map(|id| {
-                self.peer = Peer::new(self.connected.clone(), Some(id.0));
-                self.service.peers().rename(&self.peer);
-                Encoded::Copied
-            });
-            if let Some(to) = self.service.routes().byte(mtype) {
-                to.counters.count.fetch_add(1, Relaxed);
-                to.counters.ended(answer.is_ok());
-            }
-            return Dispatched::Done(answer);
-        }
-        let Self { service, peer, queue, spare, lane, .. } = &*self;
-        let to = service.routes().byte(mtype);
-        if let Some(to) = to {
-            to.counters.count.fetch_add(1, Relaxed);
-        }
-        let deadline = limits::end(now, service.limits().handler_cap);
-        let body = Body::from(body);
-        let arrival = Arrival {
-            envelope: Envelope {
-                number: mtype.into(),
-                known: to.map(|to| to.protocol),
-                deadline,
-                native: false,
-                request: None,
-                trace: None,
-            },
-            to,
-            nested: false,
-        };
-        let (places, unheard) = (RefCell::new(Places::of_thread()), RefCell::default());
-        let here = Here { waker: cx.waker(), places: &places, replies: &unheard };
-        let sender = Sender {
-            service,
-            peer,
-            queue,
-            spare,
-            lane,
-            would_deadlock: &|_| false,
-            here: Some(&here),
-        };
-        let dispatched = sender.dispatch(&arrival, body);
-        places.into_inner().keep();
-        dispatched
-    }
-
-    fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {
-        let written = self.session.reply(answer.as_ref().copied());
-        self.memory.hold(self.session.buffered());
-        let to = self.service.routes().byte(mtype);
-        let name = || to.map_or("", |to| (to.protocol.name)());
-        let peer = self.connected.id.0;
-        if !written {
-            self.service.totals().late_replies.fetch_add(1, Relaxed);
-            if to.is_none_or(|to| to.counters.late.fetch_add(1, Relaxed) == 0) {
-                tracing::warn!(
-                    peer,
-                    mtype,
-                    name = name(),
-                    took = ?started.elapsed(),
-                    "a reply was due so late that its sender had given up: it is not written (said once)",
-                );
-            }
-        }
-        let outcome = match answer {
-            _ if !written => "late",
-            Ok(_) => "ok",
-            Err(rejection) => rejection.class(),
-        };
-        let took = || started.elapsed();
-        tracing::debug!(target: "dip::message", peer, mtype, name = name(), bytes, took = ?took(), outcome);
     }
 
     /// Polls the handler, then writes, then reads.
