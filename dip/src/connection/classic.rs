@@ -23,7 +23,7 @@ use crate::dispatch::Running;
 use crate::peer::{Connected, Peer};
 use crate::reply::{Code, Rejection};
 use crate::service::{CloseReason, Lane, Memory, Service, Stage};
-use crate::session::classic::{Admission, Session};
+use crate::session::classic::{Admission, LATE, Session};
 
 /// Replies that wait to be written, in bytes, before no further message is taken in hand.
 const MAX_OUTPUT: usize = 64 << 10;
@@ -170,6 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if deadline.is_some_and(|at| at < timer.deadline().into_std()) || timer.is_elapsed() {
                 timer.as_mut().reset(deadline.unwrap_or_else(far_away).into());
             }
+            // A handler may have kept this thread busy. The runtime learns what has arrived when the task
+            // lets go of it: a look before that would see nothing, and take it for quiet.
+            if self.in_hand.is_some() && self.unwatched.is_some_and(|since| since.elapsed() > LATE)
+            {
+                tokio::task::yield_now().await;
+            }
             let turn = tokio::select! {
                 biased;
                 turn = poll_fn(|cx| self.poll_turn(cx)) => turn,
@@ -216,6 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Polls the handler, then writes, then reads.
     fn poll_turn(&mut self, cx: &mut task::Context<'_>) -> Poll<Turn> {
+        let was_stalled = self.stalled.is_some();
         let full = self.session.output().len() >= BATCH;
         if full || self.is_unwatched() {
             if self.poll_write(cx).is_ready() {
@@ -223,6 +230,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             if self.poll_read(cx).is_ready() {
                 return Poll::Ready(Turn::Read);
+            }
+            if self.in_hand.is_some() {
+                self.unwatched.get_or_insert_with(Instant::now);
             }
         }
         if let Some(in_hand) = &mut self.in_hand
@@ -233,7 +243,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.poll_write(cx).is_ready() {
             return Poll::Ready(Turn::Wrote);
         }
-        self.poll_read(cx).map(|()| Turn::Read)
+        match self.poll_read(cx) {
+            // There is a deadline now that the timer does not know.
+            Poll::Pending if !was_stalled && self.stalled.is_some() => Poll::Ready(Turn::Wrote),
+            read => read.map(|()| Turn::Read),
+        }
     }
 
     /// Whether the stream was not read for a while, since there was other work.
@@ -301,8 +315,11 @@ impl Answer {
         match self {
             Self::There(answer) => Poll::Ready(std::mem::replace(answer, Ok(()))),
             Self::Running(running) => {
-                unheard.clear();
-                running.poll(service, cx, unheard).map_ok(drop)
+                let polled = running.poll(service, cx, unheard);
+                if polled.is_ready() {
+                    *unheard = Vec::new();
+                }
+                polled.map_ok(drop)
             }
         }
     }

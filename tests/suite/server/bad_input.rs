@@ -107,6 +107,18 @@ async fn a_peer_that_never_reads_its_replies_is_closed() {
     closes(&running, CloseReason::SlowConsumer).await;
 }
 
+/// Nothing else is due on its connection: the time of the write must be looked at on its own account.
+#[tokio::test]
+async fn so_is_one_that_has_sent_all_that_it_wants_to() {
+    let limits = Limits::default().handshake(ms(200)).write(ms(300));
+    let running = fixture(limits).await;
+    let mut client = running.connect().await;
+    assert_eq!(client.ask(NOTE, "").await, "ok");
+    tokio::time::sleep(ms(400)).await;
+    client.write(&frame(NOTE, "wide").repeat(600)).await;
+    closes(&running, CloseReason::SlowConsumer).await;
+}
+
 #[handler]
 async fn patient(_: Brief, State(gate): State<Gate>) {
     gate.pass().await;

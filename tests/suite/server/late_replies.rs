@@ -152,6 +152,28 @@ async fn a_handler_that_blocks_the_thread_does_not_hide_that_its_client_gave_up(
     assert_eq!(running.server.stats().late_replies, 1);
 }
 
+/// Nor that it did so twice meanwhile: what is read then all comes at once.
+#[tokio::test]
+async fn nor_that_it_gave_up_the_next_message_too() {
+    let running = serve(Router::new().handler(blocks)).await;
+    let path = running.path().to_owned();
+    let client = tokio::task::spawn_blocking(move || {
+        let mut client = UnixStream::connect(path).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(GIVES_UP))).unwrap();
+        let mut reply = [0; 100];
+        for text in ["slow", "2!"] {
+            client.write_all(&frame(BRIEF, text)).unwrap();
+            client.read(&mut reply).expect_err("the first handler takes longer");
+        }
+        client.write_all(&frame(BRIEF, "3!")).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let len = client.read(&mut reply).unwrap();
+        String::from_utf8(reply[..len].to_vec()).unwrap()
+    });
+    assert_eq!(in_time(client).await.unwrap(), "ValueError('3!')");
+    assert_eq!(running.server.stats().late_replies, 2);
+}
+
 /// A worker that has given up sends the message again over another connection of its pool, and what it
 /// sends next over the first one: the answer that comes late must be there before that.
 #[tokio::test]
