@@ -132,46 +132,39 @@ async fn frames_sent_in_one_go_keep_their_replies_however_slow_the_handlers_are(
     assert_eq!(running.server.stats().late_replies, 0);
 }
 
-/// The server's only thread is busy: it can't have seen the second message come.
-#[tokio::test]
-async fn a_handler_that_blocks_the_thread_does_not_hide_that_its_client_gave_up() {
+/// What a client takes for the answer to the last of these messages, and how many answers were late. It
+/// gives up the others while the first one keeps the server's only thread, which can't have seen them come.
+async fn last_answer_behind_a_busy_thread(texts: &'static [&'static str]) -> (String, u64) {
     let running = serve(Router::new().handler(blocks)).await;
     let path = running.path().to_owned();
     let client = tokio::task::spawn_blocking(move || {
         let mut client = UnixStream::connect(path).unwrap();
         client.set_read_timeout(Some(Duration::from_millis(GIVES_UP))).unwrap();
-        client.write_all(&frame(BRIEF, "slow")).unwrap();
+        let (last, given_up) = texts.split_last().unwrap();
         let mut reply = [0; 100];
-        client.read(&mut reply).expect_err("the handler takes longer");
-        client.write_all(&frame(BRIEF, "no!")).unwrap();
-        client.set_read_timeout(Some(PATIENCE)).unwrap();
-        let len = client.read(&mut reply).unwrap();
-        String::from_utf8(reply[..len].to_vec()).unwrap()
-    });
-    assert_eq!(in_time(client).await.unwrap(), "ValueError('no!')");
-    assert_eq!(running.server.stats().late_replies, 1);
-}
-
-/// Nor that it did so twice meanwhile: what is read then all comes at once.
-#[tokio::test]
-async fn nor_that_it_gave_up_the_next_message_too() {
-    let running = serve(Router::new().handler(blocks)).await;
-    let path = running.path().to_owned();
-    let client = tokio::task::spawn_blocking(move || {
-        let mut client = UnixStream::connect(path).unwrap();
-        client.set_read_timeout(Some(Duration::from_millis(GIVES_UP))).unwrap();
-        let mut reply = [0; 100];
-        for text in ["slow", "2!"] {
+        for text in given_up {
             client.write_all(&frame(BRIEF, text)).unwrap();
             client.read(&mut reply).expect_err("the first handler takes longer");
         }
-        client.write_all(&frame(BRIEF, "3!")).unwrap();
+        client.write_all(&frame(BRIEF, last)).unwrap();
         client.set_read_timeout(Some(PATIENCE)).unwrap();
         let len = client.read(&mut reply).unwrap();
         String::from_utf8(reply[..len].to_vec()).unwrap()
     });
-    assert_eq!(in_time(client).await.unwrap(), "ValueError('3!')");
-    assert_eq!(running.server.stats().late_replies, 2);
+    (in_time(client).await.unwrap(), running.server.stats().late_replies)
+}
+
+#[tokio::test]
+async fn a_handler_that_blocks_the_thread_does_not_hide_that_its_client_gave_up() {
+    let answer = last_answer_behind_a_busy_thread(&["slow", "no!"]).await;
+    assert_eq!(answer, ("ValueError('no!')".to_owned(), 1));
+}
+
+/// What is read then all comes at once.
+#[tokio::test]
+async fn nor_that_it_gave_up_the_next_message_too() {
+    let answer = last_answer_behind_a_busy_thread(&["slow", "2!", "3!"]).await;
+    assert_eq!(answer, ("ValueError('3!')".to_owned(), 2));
 }
 
 /// A worker that has given up sends the message again over another connection of its pool, and what it

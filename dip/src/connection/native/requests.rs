@@ -95,17 +95,12 @@ impl Connection {
         let places = RefCell::new(Places::of_thread());
         let mut messages = received.as_mut_slice();
         while let [first, ..] = messages {
-            let mut handled = 0;
             // Each is looked at on its own while one of them may be slow.
-            if self.timed == 0
-                && let Some(mtype) = mtype_of(first)
-            {
-                handled = self.run_together(mtype, messages, cap, &places, cx);
-            }
-            if handled == 0
-                && let [first, ..] = messages
-            {
-                self.take_in_hand(first, cap, cx);
+            let mtype = mtype_of(first).filter(|_| self.timed == 0);
+            let run = |mtype| self.run_together(mtype, messages, cap, &places, cx);
+            let mut handled = mtype.map_or(0, run);
+            if handled == 0 {
+                self.take_in_hand(&mut messages[0], cap, cx);
                 handled = 1;
             }
             messages = &mut messages[handled..];
