@@ -9,7 +9,7 @@ use super::{Body, BodyMut, Codec, DecodeError, DecodeLimits, EncodeError};
 use crate::schema::{SchemaError, SchemaRecorder};
 
 mod input;
-mod numbers;
+mod output;
 mod read;
 mod write;
 

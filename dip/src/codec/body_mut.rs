@@ -78,29 +78,11 @@ impl<'a> BodyMut<'a> {
         }
     }
 
-    /// The same for a few bytes, which need not be in memory for it.
-    #[inline]
-    #[cfg(feature = "bincode")]
-    pub(crate) fn put_array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if self.has_room(N) {
-            self.out.extend_from_slice(&bytes);
-        } else {
-            self.put_or_count(bytes);
-        }
-    }
-
     /// Whether so many bytes can be appended with neither the limit nor memory in the way.
     #[inline]
     fn has_room(&self, n: usize) -> bool {
         let len = self.out.len();
         len + n <= self.end && n <= self.out.capacity() - len
-    }
-
-    #[cold]
-    #[inline(never)]
-    #[cfg(feature = "bincode")]
-    fn put_or_count<const N: usize>(&mut self, bytes: [u8; N]) {
-        self.extend_or_count(&bytes);
     }
 
     #[cold]

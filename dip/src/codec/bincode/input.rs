@@ -10,7 +10,7 @@ use bincode::de::read::{BorrowReader, Reader};
 use bincode::de::{Decode, Decoder, DecoderImpl};
 use bincode::error::DecodeError as Malformed;
 
-use super::numbers::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
+use super::output::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
 use crate::codec::{DecodeError, DecodeLimits, utf8};
 use crate::value::Fault;
 

@@ -11,7 +11,7 @@ use serde::de::{
 };
 
 use super::input::{Input, refused};
-use super::numbers::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
+use super::output::{EIGHT_BYTES, FOUR_BYTES, TWO_BYTES};
 use crate::codec::{Body, DecodeError, DecodeLimits};
 use crate::value::Fault;
 

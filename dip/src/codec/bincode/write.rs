@@ -1,36 +1,40 @@
 //! From a type to bytes, within the depth that is read again.
 //!
-//! The same division as in reading: numbers and byte strings are written in [`numbers`], and serde's
+//! The same division as in reading: numbers and byte strings are written by [`Output`], and serde's
 //! types are laid out here as `bincode::serde` lays them out; but depth is limited, and what could
 //! not be read again is an error instead of a body that means something else.
 
 use bincode::config::standard;
-use bincode::enc::write::Writer;
 use bincode::enc::{Encode, EncoderImpl};
-use bincode::error::EncodeError as Unwritable;
 use serde::ser::{self, Error, Serialize, Serializer};
 
-use super::numbers;
+use super::output::{Output, ROOM};
 use crate::codec::{BodyMut, DEPTH, EncodeError};
 use crate::value::Fault;
 
 #[inline]
 pub(super) fn value<T: Serialize>(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-    value.serialize(Place { body, depth: 0 }).map_err(Fault::into_encode_error)
+    let mut room = [0; ROOM];
+    let mut append = |bytes: &[u8]| body.extend_from_slice(bytes);
+    let mut out = Output::new(&mut room, &mut append);
+    value.serialize(Place { out: &mut out, depth: 0 }).map_err(Fault::into_encode_error)?;
+    let rest = out.finish();
+    body.extend_from_slice(&room[..rest]);
+    Ok(())
 }
 
 /// Where a value is written to.
-struct Place<'a, 'body> {
-    body: &'a mut BodyMut<'body>,
+struct Place<'a, 'out> {
+    out: &'a mut Output<'out>,
     /// How many sequences, maps, variants and `Some` it is inside of.
     depth: usize,
 }
 
-impl<'a, 'body> Place<'a, 'body> {
+impl<'a, 'out> Place<'a, 'out> {
     /// What few messages hold, by bincode itself.
     #[inline]
     fn put(self, value: impl Encode) -> Result<(), Fault> {
-        value.encode(&mut EncoderImpl::new(self.body, standard())).map_err(|_| impossible())
+        value.encode(&mut EncoderImpl::new(self.out, standard())).map_err(|_| impossible())
     }
 
     #[inline]
@@ -43,30 +47,22 @@ impl<'a, 'body> Place<'a, 'body> {
 
     /// For parts whose number the type tells.
     #[inline]
-    fn parts(self) -> Parts<'a, 'body> {
+    fn parts(self) -> Parts<'a, 'out> {
         Parts { place: self, at: 0, len: None }
     }
 
     /// For elements whose number is written in front.
     #[inline]
-    fn elements(self, len: Option<usize>) -> Result<Parts<'a, 'body>, Fault> {
+    fn elements(self, len: Option<usize>) -> Result<Parts<'a, 'out>, Fault> {
         let len = len.ok_or_else(no_length)?;
-        numbers::unsigned(self.body, len as u64);
+        self.out.unsigned(len as u64);
         Ok(Parts { place: self.deeper()?, at: 0, len: Some(len) })
     }
 
     #[inline]
     fn variant(self, index: u32) -> Result<Self, Fault> {
-        numbers::unsigned(self.body, index.into());
+        self.out.unsigned(index.into());
         self.deeper()
-    }
-}
-
-impl Writer for BodyMut<'_> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Unwritable> {
-        self.extend_from_slice(bytes);
-        Ok(())
     }
 }
 
@@ -84,22 +80,22 @@ macro_rules! scalars {
     ($($serialize:ident($value:ident: $t:ty) => $put:ident($put_value:expr)),* $(,)?) => {$(
         #[inline]
         fn $serialize(self, $value: $t) -> Result<(), Fault> {
-            numbers::$put(self.body, $put_value);
+            self.out.$put($put_value);
             Ok(())
         }
     )*};
 }
 
-impl<'a, 'body> Serializer for Place<'a, 'body> {
+impl<'a, 'out> Serializer for Place<'a, 'out> {
     type Ok = ();
     type Error = Fault;
-    type SerializeSeq = Parts<'a, 'body>;
-    type SerializeTuple = Parts<'a, 'body>;
-    type SerializeTupleStruct = Parts<'a, 'body>;
-    type SerializeTupleVariant = Parts<'a, 'body>;
-    type SerializeMap = Parts<'a, 'body>;
-    type SerializeStruct = Parts<'a, 'body>;
-    type SerializeStructVariant = Parts<'a, 'body>;
+    type SerializeSeq = Parts<'a, 'out>;
+    type SerializeTuple = Parts<'a, 'out>;
+    type SerializeTupleStruct = Parts<'a, 'out>;
+    type SerializeTupleVariant = Parts<'a, 'out>;
+    type SerializeMap = Parts<'a, 'out>;
+    type SerializeStruct = Parts<'a, 'out>;
+    type SerializeStructVariant = Parts<'a, 'out>;
 
     scalars! {
         serialize_bool(value: bool) => fixed_width([value.into()]),
@@ -134,13 +130,13 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
 
     #[inline]
     fn serialize_none(self) -> Result<(), Fault> {
-        self.body.put_array([0]);
+        self.out.fixed_width([0]);
         Ok(())
     }
 
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
-        self.body.put_array([1]);
+        self.out.fixed_width([1]);
         value.serialize(self.deeper()?)
     }
 
@@ -161,7 +157,7 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
         index: u32,
         _: &'static str,
     ) -> Result<(), Fault> {
-        numbers::unsigned(self.body, index.into());
+        self.out.unsigned(index.into());
         Ok(())
     }
 
@@ -186,17 +182,17 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
     }
 
     #[inline]
-    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'a, 'body>, Fault> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Parts<'a, 'out>, Fault> {
         self.elements(len)
     }
 
     #[inline]
-    fn serialize_tuple(self, _: usize) -> Result<Parts<'a, 'body>, Fault> {
+    fn serialize_tuple(self, _: usize) -> Result<Parts<'a, 'out>, Fault> {
         Ok(self.parts())
     }
 
     #[inline]
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, 'body>, Fault> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, 'out>, Fault> {
         Ok(self.parts())
     }
 
@@ -207,17 +203,17 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
         index: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Parts<'a, 'body>, Fault> {
+    ) -> Result<Parts<'a, 'out>, Fault> {
         Ok(self.variant(index)?.parts())
     }
 
     #[inline]
-    fn serialize_map(self, len: Option<usize>) -> Result<Parts<'a, 'body>, Fault> {
+    fn serialize_map(self, len: Option<usize>) -> Result<Parts<'a, 'out>, Fault> {
         self.elements(len)
     }
 
     #[inline]
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, 'body>, Fault> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Parts<'a, 'out>, Fault> {
         Ok(self.parts())
     }
 
@@ -228,7 +224,7 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
         index: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Parts<'a, 'body>, Fault> {
+    ) -> Result<Parts<'a, 'out>, Fault> {
         Ok(self.variant(index)?.parts())
     }
 
@@ -238,8 +234,8 @@ impl<'a, 'body> Serializer for Place<'a, 'body> {
 }
 
 /// What stands inside a value, one after the other.
-struct Parts<'a, 'body> {
-    place: Place<'a, 'body>,
+struct Parts<'a, 'out> {
+    place: Place<'a, 'out>,
     at: usize,
     /// The number that was written in front, if any.
     len: Option<usize>,
@@ -248,7 +244,7 @@ struct Parts<'a, 'body> {
 impl Parts<'_, '_> {
     #[inline]
     fn put<T: Serialize + ?Sized>(&mut self, part: &T) -> Result<(), Fault> {
-        part.serialize(Place { body: self.place.body, depth: self.place.depth })
+        part.serialize(Place { out: self.place.out, depth: self.place.depth })
     }
 
     #[inline]
