@@ -1,6 +1,8 @@
 //! The messages that came and are not dealt with.
 
-use super::Received;
+use std::time::Instant;
+
+use super::{NoticeHead, Receipt, Received, RequestHead, RequestKey, Whole};
 
 /// A row of messages. Its places are used again: a message is written where it stays, not moved there,
 /// which would wait until all of its fields have left the core's store buffer.
@@ -43,6 +45,32 @@ impl Messages {
         }
         self.len += 1;
         &mut self.places[self.len - 1]
+    }
+
+    /// Adds a one-way message of which nothing more is to be said.
+    #[inline]
+    pub(super) fn add_notice(&mut self, receipt: Receipt, mtype: u32, whole: Whole) {
+        let new = NoticeHead { receipt, mtype, trace: None };
+        match self.add() {
+            Received::Notice { head, body } => (*head, *body) = (new, whole),
+            place => *place = Received::Notice { head: new, body: whole },
+        }
+    }
+
+    /// Adds a call of which nothing more is to be said.
+    #[inline]
+    pub(super) fn add_request(
+        &mut self,
+        key: RequestKey,
+        mtype: u32,
+        deadline: Instant,
+        whole: Whole,
+    ) {
+        let new = RequestHead { key, mtype, deadline, depth: 0, trace: None };
+        match self.add() {
+            Received::Request { head, body } => (*head, *body) = (new, whole),
+            place => *place = Received::Request { head: new, body: whole },
+        }
     }
 
     #[cold]

@@ -1,6 +1,6 @@
 //! Frames as most are: what comes of them is the same as in [`frames`](super::frames), in fewer steps.
 
-use super::{Input, NoticeHead, Received, RequestHead, Whole};
+use super::{Input, Whole};
 use crate::buffer::Buffer;
 use crate::codec::OwnedBody;
 use crate::session::native::operations::{Claim, Stage};
@@ -36,8 +36,7 @@ impl Input {
                 session.flood.message();
                 let receipt = session.charge_notice(len as u64)?;
                 session.notices += 1;
-                let head = NoticeHead { receipt, mtype, trace: None };
-                *self.received.add() = Received::Notice { head, body: Whole::here(&body) };
+                self.received.add_notice(receipt, mtype, Whole::here(&body));
             }
             PlainKind::Request { call, mtype, left } => {
                 let takes = !self.assemblies.contains_key(&call)
@@ -46,8 +45,7 @@ impl Input {
                     return Ok(false);
                 }
                 let (key, deadline) = session.begin_plainly(call, left);
-                let head = RequestHead { key, mtype, deadline, depth: 0, trace: None };
-                *self.received.add() = Received::Request { head, body: Whole::here(&body) };
+                self.received.add_request(key, mtype, deadline, Whole::here(&body));
             }
             PlainKind::Reply { call } => {
                 let body = &self.read[body];
