@@ -49,17 +49,22 @@ pub struct Call<T = (), E = NoError> {
 
 enum State {
     Begun(Message),
-    Refused(Reason),
     /// It waits on the first connection of the route.
     First(Underway),
-    /// There it ended as it began.
-    Ended(Outcome, About),
-    Other(Called),
     Later {
         ended: Later,
         process: Process,
     },
+    /// In a box: few are anything else, and what is small is quickly replaced.
+    Rare(Box<Rare>),
     Over,
+}
+
+enum Rare {
+    Refused(Reason),
+    /// It ended on the first connection as it began.
+    Ended(Outcome, About),
+    Other(Called),
 }
 
 /// A message on its way to a peer that has to be reached first.
@@ -69,6 +74,9 @@ pub(crate) type Later = Pin<Box<dyn Future<Output = Result<OwnedBody, Unanswered
 pub(crate) trait Route: Send + Sync {
     /// A connection that is kept as long as the route, also when it has ended.
     fn first(&self) -> Option<&Link>;
+
+    /// The first connection, if it carries new messages of this process.
+    fn open(&self) -> Option<&Link>;
 
     /// The way there, as far as it is known without waiting, for this process.
     fn ready(&self) -> Ready<'_>;
@@ -147,7 +155,13 @@ impl Call<Bytes> {
 
 impl State {
     fn of(message: Result<Message, Reason>) -> Self {
-        message.map_or_else(Self::Refused, Self::Begun)
+        message.map_or_else(|reason| Rare::Refused(reason).into(), Self::Begun)
+    }
+}
+
+impl From<Rare> for State {
+    fn from(rare: Rare) -> Self {
+        Self::Rare(Box::new(rare))
     }
 }
 
@@ -170,7 +184,12 @@ impl<T, E> Future for Call<T, E> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if let State::Begun(message) = &this.state {
-            match begin(&this.route, message, cx.waker()) {
+            // As most begin.
+            if let Some(underway) = call_at_once(&*this.route, message, cx.waker()) {
+                this.state = State::First(underway);
+                return Poll::Pending;
+            }
+            match begin(&*this.route, message, cx.waker()) {
                 Ok(Start::Sent) => {
                     this.state = State::Over;
                     return Poll::Ready((this.reply)(&mut OwnedBody::default()));
@@ -179,39 +198,32 @@ impl<T, E> Future for Call<T, E> {
                     this.state = State::First(underway);
                     return Poll::Pending;
                 }
-                Ok(Start::Ended(outcome, about)) => this.state = State::Ended(outcome, about),
-                Ok(Start::Other(called)) => this.state = State::Other(called),
+                Ok(Start::Ended(outcome, about)) => {
+                    this.state = Rare::Ended(outcome, about).into();
+                }
+                Ok(Start::Other(called)) => this.state = Rare::Other(called).into(),
                 Ok(Start::Later(process)) => this.state = this.later(process),
-                Err(reason) => this.state = State::Refused(reason),
+                Err(reason) => this.state = Rare::Refused(reason).into(),
             }
         }
         let ended = match &mut this.state {
             &mut State::First(Underway { ticket, about }) => {
-                let link = first(&this.route);
+                let link = first(&*this.route);
                 match ready!(poll_outcome(link, ticket, cx)) {
-                    // Most end so.
+                    // Most end so; there is nothing in the state that is to be dropped.
                     Outcome::Reply(mut body) => {
-                        this.state = State::Over;
+                        std::mem::forget(std::mem::replace(&mut this.state, State::Over));
                         return Poll::Ready((this.reply)(&mut body));
                     }
                     outcome => about.ended(outcome, link),
                 }
             }
-            State::Ended(outcome, about) => {
-                about.ended(std::mem::replace(outcome, LOST), first(&this.route))
-            }
-            State::Other(called) => ready!(Pin::new(called).poll(cx)),
             // The reply belongs to the process that sent the message.
             State::Later { process, .. } if process.is_forked() => {
                 Err(Unanswered::Here(CallError::ConnectionLost))
             }
             State::Later { ended, .. } => ready!(ended.as_mut().poll(cx)),
-            State::Refused(_) => {
-                let State::Refused(reason) = std::mem::replace(&mut this.state, State::Over) else {
-                    unreachable!("it was refused")
-                };
-                return Poll::Ready(Err(CallError::NotSent(reason)));
-            }
+            State::Rare(rare) => ready!(rare.poll(&*this.route, cx)),
             State::Begun(_) | State::Over => panic!("a `Call` was polled after it had ended"),
         };
         this.state = State::Over;
@@ -223,11 +235,31 @@ impl<T, E> Future for Call<T, E> {
     }
 }
 
+impl Rare {
+    /// Polled until it is ready.
+    fn poll(
+        &mut self,
+        route: &dyn Route,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<OwnedBody, Unanswered>> {
+        Poll::Ready(match self {
+            Self::Refused(reason) => {
+                let reason = std::mem::replace(reason, Reason::Closed);
+                Err(Unanswered::Here(CallError::NotSent(reason)))
+            }
+            Self::Ended(outcome, about) => {
+                about.ended(std::mem::replace(outcome, LOST), first(route))
+            }
+            Self::Other(called) => ready!(Pin::new(called).poll(cx)),
+        })
+    }
+}
+
 /// Gives the message up.
 impl<T, E> Drop for Call<T, E> {
     fn drop(&mut self) {
         if let State::First(Underway { ticket, .. }) = self.state {
-            give_up(first(&self.route), ticket);
+            give_up(first(&*self.route), ticket);
         }
     }
 }
@@ -243,13 +275,13 @@ enum Start {
 }
 
 /// Puts the message on its way, if there is one without waiting.
-fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Start, Reason> {
+fn begin(route: &dyn Route, message: &Message, waker: &Waker) -> Result<Start, Reason> {
     let timeout = || message.timeout.unwrap_or_else(|| route.timeout());
     match route.ready() {
         Ready::First(link) => {
             let timeout = timeout();
-            if let Some(start) = start_at_once(link, message, timeout, waker) {
-                return Ok(start);
+            if message.way == Way::Notify && notify_at_once(link, message, timeout) {
+                return Ok(Start::Sent);
             }
             let (begun, about) = begin_on(link, message, timeout, Some(waker))?;
             Ok(match begun {
@@ -263,25 +295,24 @@ fn begin(route: &Arc<dyn Route>, message: &Message, waker: &Waker) -> Result<Sta
     }
 }
 
-/// Sends a message that need not wait and is not sent on behalf of a handler, as most; otherwise
-/// nothing has happened. It does not look at the clock.
-fn start_at_once(
-    link: &Link,
-    message: &Message,
-    timeout: Duration,
-    waker: &Waker,
-) -> Option<Start> {
-    let &Message { mtype, name, way, ref body, ref scope, .. } = message;
-    if scope.is_some() || timeout.is_zero() || link.differs(mtype) {
+/// Sends a call that need not wait and is not made on behalf of a handler, as most; otherwise nothing
+/// has happened. It does not look at the clock.
+fn call_at_once(route: &dyn Route, message: &Message, waker: &Waker) -> Option<Underway> {
+    let &Message { mtype, name, way, ref body, ref scope, timeout, .. } = message;
+    let link = route.open().filter(|_| way == Way::Call && scope.is_none())?;
+    let timeout = timeout.unwrap_or_else(|| route.timeout());
+    if timeout.is_zero() || link.differs(mtype) {
         return None;
     }
-    match way {
-        Way::Notify => link.notify_at_once(mtype, body).then_some(Start::Sent),
-        Way::Call => {
-            let ticket = link.call_at_once(mtype, body, timeout, waker)?;
-            Some(Start::Waits(Underway { ticket, about: About { mtype, name, way } }))
-        }
-    }
+    let ticket = link.call_at_once(mtype, body, timeout, waker)?;
+    Some(Underway { ticket, about: About { mtype, name, way } })
+}
+
+/// The same for a one-way message.
+fn notify_at_once(link: &Link, message: &Message, timeout: Duration) -> bool {
+    let &Message { mtype, ref body, ref scope, .. } = message;
+    let plain = scope.is_none() && !timeout.is_zero() && !link.differs(mtype);
+    plain && link.notify_at_once(mtype, body)
 }
 
 impl<T, E> Call<T, E> {
@@ -309,10 +340,15 @@ impl<T, E> Call<T, E> {
 /// What stage it is in: messages are not for logs.
 impl<T, E> fmt::Debug for Call<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.state {
-            State::Begun(_) | State::Refused(_) => "Call(not polled yet)",
-            State::First(_) | State::Other(_) | State::Later { .. } => "Call(under way)",
-            State::Ended(..) | State::Over => "Call(over)",
+        f.write_str(match &self.state {
+            State::Begun(_) => "Call(not polled yet)",
+            State::First(_) | State::Later { .. } => "Call(under way)",
+            State::Over => "Call(over)",
+            State::Rare(rare) => match **rare {
+                Rare::Refused(_) => "Call(not polled yet)",
+                Rare::Other(_) => "Call(under way)",
+                Rare::Ended(..) => "Call(over)",
+            },
         })
     }
 }

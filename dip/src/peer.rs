@@ -198,6 +198,10 @@ impl Route for Connected {
         self.link.as_deref()
     }
 
+    fn open(&self) -> Option<&Link> {
+        self.first().filter(|link| !link.is_forked())
+    }
+
     fn ready(&self) -> Ready<'_> {
         match self.first() {
             Some(link) if link.is_forked() => Ready::Refused(Reason::Forked),

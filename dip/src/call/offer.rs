@@ -21,6 +21,11 @@ pub(crate) fn offer<M: Protocol>(
         Ok(body) => body,
         Err(reason) => return Err(CallError::NotSent(reason)),
     };
+    if let Some(link) = route.open()
+        && offer_at_once::<M>(link, &body, scope)
+    {
+        return Ok(());
+    }
     match route.ready() {
         Ready::First(link) => offer_on::<M>(link, &body, scope),
         Ready::Other(link) => offer_on::<M>(&link, &body, scope),
@@ -29,19 +34,13 @@ pub(crate) fn offer<M: Protocol>(
     }
 }
 
+/// Sends it as most are sent; otherwise nothing has happened.
 #[inline]
-fn offer_on<M: Protocol>(
-    link: &Link,
-    body: &OwnedBody,
-    scope: Option<&Scope>,
-) -> Result<(), CallError<NoError>> {
-    if scope.is_none() && !link.differs(M::MTYPE) && link.notify_at_once(M::MTYPE, body) {
-        return Ok(());
-    }
-    offer_slowly::<M>(link, body, scope)
+fn offer_at_once<M: Protocol>(link: &Link, body: &OwnedBody, scope: Option<&Scope>) -> bool {
+    scope.is_none() && !link.differs(M::MTYPE) && link.notify_at_once(M::MTYPE, body)
 }
 
-fn offer_slowly<M: Protocol>(
+fn offer_on<M: Protocol>(
     link: &Link,
     body: &OwnedBody,
     scope: Option<&Scope>,

@@ -37,7 +37,7 @@ impl About {
 }
 
 /// The connection on which messages begin that need not wait for one.
-pub(super) fn first(route: &Arc<dyn Route>) -> &Link {
+pub(super) fn first(route: &dyn Route) -> &Link {
     let Some(link) = route.first() else { unreachable!("a message has begun there") };
     link
 }

@@ -164,13 +164,17 @@ impl Route for Shared {
         self.first.as_deref()
     }
 
+    fn open(&self) -> Option<&Link> {
+        let first = self.first()?;
+        let open = !self.process.is_forked() && !self.closed.load(Acquire) && first.is_open();
+        open.then_some(first)
+    }
+
     fn ready(&self) -> Ready<'_> {
         if let Err(reason) = self.check() {
             return Ready::Refused(reason);
         }
-        if let Some(first) = self.first()
-            && first.is_open()
-        {
+        if let Some(first) = self.open() {
             return Ready::First(first);
         }
         match &*self.reached() {

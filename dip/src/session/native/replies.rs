@@ -31,10 +31,8 @@ impl Session {
             let fits = (frame.len() - FRAME) as u64 <= self.longest()
                 && self.output.len() + behind < LONG_OUTPUT
                 && !self.lost;
-            if fits && self.is_live(key) {
-                if let Some(depth) = self.requests.remove(key) {
-                    self.output.mark_terminal_behind(behind + frame.len(), depth);
-                }
+            if fits && let Some(depth) = self.requests.remove_live(key) {
+                self.output.mark_terminal_behind(behind + frame.len(), depth);
                 continue;
             }
             self.output.framed(&framed[from..frame.start]);

@@ -132,6 +132,17 @@ impl Requests {
         Some(depth)
     }
 
+    /// Forgets a call that is in hand, and not answered; says how deep it was.
+    #[inline]
+    pub(super) fn remove_live(&mut self, key: RequestKey) -> Option<u16> {
+        let live = |(number, request): &(u32, Request)| {
+            *number == key.number() && matches!(request.phase, Phase::InHand { .. })
+        };
+        let (_, Request { depth, .. }) = self.table.remove_if(key.id(), live)?;
+        self.live[usize::from(depth)] -= 1;
+        Some(depth)
+    }
+
     /// A call that is answered before its last piece came. It needs no permit any more, once its
     /// caller has the answer, but may not be one of too many.
     pub(super) fn refuse(&mut self, key: RequestKey) {

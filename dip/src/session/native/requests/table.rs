@@ -71,6 +71,20 @@ impl Table {
         self.len -= 1;
     }
 
+    /// Takes a call out, if it is such a one.
+    #[inline]
+    pub(super) fn remove_if(&mut self, id: u32, is_such: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let entry = match self.row.get_mut(place_of(id)) {
+            Some(place) if place.is_some_and(|(_, request)| request.id == id) => {
+                place.take_if(|entry| is_such(entry))
+            }
+            _ if self.others.get(&id).is_some_and(is_such) => self.others.remove(&id),
+            _ => None,
+        };
+        self.len -= usize::from(entry.is_some());
+        entry
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &Entry> {
         self.row.iter().flatten().chain(self.others.values())
     }
@@ -108,8 +122,15 @@ mod tests {
             let mut map = HashMap::new();
             for (number, (adds, upper, lower)) in (0..).zip(steps) {
                 let id = upper << 17 | lower << 1 | 1;
-                if !adds && map.remove(&id).is_some() {
-                    table.remove(id);
+                if !adds && let Some(&own) = map.get(&id) {
+                    assert!(table.remove_if(id, |entry| entry.0 != own).is_none());
+                    if number % 2 == 0 {
+                        table.remove(id);
+                    } else {
+                        let removed = table.remove_if(id, |entry| entry.0 == own);
+                        prop_assert_eq!(removed.map(|entry| entry.0), Some(own));
+                    }
+                    map.remove(&id);
                 } else if adds && let Entry::Vacant(vacant) = map.entry(id) {
                     vacant.insert(number);
                     table.insert(id, (number, request(id)));
