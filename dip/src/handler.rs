@@ -132,6 +132,7 @@ impl<M: Protocol> Routed for M {
         M::decode(request.body, request.limits)
     }
 
+    #[inline]
     fn write_reply(reply: &M::Reply, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         M::ReplyCodec::encode(reply, body)
     }

@@ -20,8 +20,17 @@ pub struct Answer<M, T, E> {
     pub(crate) message: PhantomData<fn(M)>,
 }
 
+impl<M, T, E> Clone for Answer<M, T, E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M, T, E> Copy for Answer<M, T, E> {}
+
 impl<M, T, E> Answer<M, T, E> {
     /// Appends the reply to `out`, which stays as it was when there is none.
+    #[inline(always)]
     fn write(&self, reply: Result<T, Failure<E>>, out: &mut Vec<u8>) -> Written {
         let reply = match reply {
             Ok(reply) => reply,
@@ -76,10 +85,16 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<'_, M, T, E> {
         Fut::Output: IntoReply<M, T, E, K>,
         K: 'static,
     {
-        let handling = Answering { future, answer: self.answer, kind: PhantomData::<fn(K)> };
+        let answer = self.answer;
+        let handling = Answering { future, answer, kind: PhantomData::<fn(K)> };
         let Start { here, name } = self.start;
         Ok(Running(match here {
-            Some(here) => here.run(handling, name),
+            // With the answer as it is known here, not as it is stored there: a compiler that knows
+            // which functions it has writes the reply in this place.
+            Some(here) => here.run(handling, name, |handling, cx, out| {
+                let returned = ready!(handling.project().future.poll(cx));
+                Poll::Ready(answer.write(returned.into_reply(), out))
+            }),
             None => Started::Waiting(Work::Future(Box::pin(handling))),
         }))
     }

@@ -26,12 +26,18 @@ pub(crate) struct Here<'a> {
 }
 
 impl Here<'_> {
-    /// Runs a handler to its end, if it need not wait.
+    /// Runs a handler to its end, if it need not wait. `poll` is what polls it for the first time: its
+    /// own [`Handling::poll`], or what comes to the same.
     #[inline]
-    pub(super) fn run(&self, handling: impl Handling + 'static, name: &'static str) -> Started {
+    pub(super) fn run<H: Handling + 'static>(
+        &self,
+        handling: H,
+        name: &'static str,
+        poll: impl FnOnce(Pin<&mut H>, &mut Context<'_>, &mut Vec<u8>) -> Poll<Written>,
+    ) -> Started {
         let mut cx = Context::from_waker(self.waker);
         let (mut places, mut out) = (self.places.borrow_mut(), self.replies.borrow_mut());
-        places.poll(handling, name, &mut cx, &mut out)
+        places.poll(handling, name, &mut out, |handling, out| poll(handling, &mut cx, out))
     }
 }
 
@@ -60,8 +66,8 @@ impl Places {
         &mut self,
         handling: H,
         name: &'static str,
-        cx: &mut Context<'_>,
         out: &mut Vec<u8>,
+        poll: impl FnOnce(Pin<&mut H>, &mut Vec<u8>) -> Poll<Written>,
     ) -> Started {
         self.bring_to_front::<H>();
         let Some(place) = self.0.first_mut().and_then(|(_, place)| place.downcast_mut()) else {
@@ -72,7 +78,8 @@ impl Places {
         let (before, mut written) = (out.len(), None);
         let polled = guarded(
             || {
-                if let Poll::Ready(ended) = place.as_mut().poll(cx, out) {
+                let Some(handling) = place.as_mut().as_pin_mut() else { return };
+                if let Poll::Ready(ended) = poll(handling, out) {
                     // A panic while the future is dropped does not take the reply back.
                     written = Some(ended);
                     place.set(None);
@@ -183,7 +190,8 @@ mod tests {
     /// Polls a handler behind the reply `[1]`.
     fn poll(places: &mut Places, handling: impl Handling + 'static) -> (Started, Vec<u8>) {
         let (mut out, mut cx) = (vec![1], Context::from_waker(Waker::noop()));
-        let started = places.poll(handling, "test", &mut cx, &mut out);
+        let started =
+            places.poll(handling, "test", &mut out, |handling, out| handling.poll(&mut cx, out));
         (started, out)
     }
 
