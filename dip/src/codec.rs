@@ -29,7 +29,7 @@ pub use bincode::Bincode;
 
 pub use body::Body;
 pub use body_mut::BodyMut;
-pub(crate) use body_mut::Encoded;
+pub(crate) use body_mut::{Encoded, ROOM, Room, Short};
 #[doc(hidden)]
 pub use default::{DefaultCodec, Undecided};
 pub use error::{DecodeError, EncodeError};

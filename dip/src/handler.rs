@@ -132,7 +132,7 @@ impl<M: Protocol> Routed for M {
         M::decode(request.body, request.limits)
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_reply(reply: &M::Reply, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         M::ReplyCodec::encode(reply, body)
     }
@@ -182,6 +182,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// Takes the message apart: the value, how to answer it, what surrounds it.
     #[expect(clippy::type_complexity, reason = "the expansion destructures it at once")]
+    #[expect(clippy::needless_pass_by_value, reason = "the expansion makes it in place")]
     pub fn decode<M, T, E, S: Shape>(
         self,
         message: Message<M, T, E, S>,

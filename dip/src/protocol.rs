@@ -62,6 +62,7 @@ pub trait Protocol: Sized + Send + 'static {
     /// # Errors
     ///
     /// When the codec cannot hold the value.
+    #[inline(always)]
     fn encode(&self, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         Self::Codec::encode(self, body)
     }

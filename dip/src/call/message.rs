@@ -1,9 +1,10 @@
 //! A message as it is encoded, before it is known how it travels.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use crate::buffer::Buffer;
-use crate::codec::{BodyMut, EncodeError, OwnedBody};
+use crate::codec::{Body, BodyMut, EncodeError, OwnedBody, Room, Short};
 use crate::error::Reason;
 use crate::link::Scope;
 use crate::mtype::Mtype;
@@ -84,6 +85,52 @@ pub(super) fn encoded(
     let size = body.len();
     let encoded = body.into_encoded().map_err(|_| Reason::TooLarge { size, limit })?;
     Ok(OwnedBody::new(encoded, out))
+}
+
+/// What `encode` writes, in `room` if it is short.
+#[inline]
+pub(super) fn encoded_in(
+    room: &mut Room,
+    limit: Option<u32>,
+    encode: impl FnOnce(&mut BodyMut<'_>) -> Result<(), EncodeError>,
+) -> Result<ShortBody<'_>, Reason> {
+    let limit = in_memory(limit.unwrap_or(u32::MAX));
+    let mut out = Buffer::default();
+    let mut body = BodyMut::short(room, &mut out, limit);
+    encode(&mut body).map_err(Reason::Encode)?;
+    let size = body.len();
+    match body.into_short().map_err(|_| Reason::TooLarge { size, limit })? {
+        Short::Stayed(len) => Ok(ShortBody::Here(&room[..len])),
+        Short::Elsewhere(encoded) => Ok(ShortBody::Own(OwnedBody::new(encoded, out))),
+    }
+}
+
+/// A body that is on its own, or in the room of who has encoded it.
+pub(super) enum ShortBody<'a> {
+    Here(&'a [u8]),
+    Own(OwnedBody),
+}
+
+impl ShortBody<'_> {
+    /// The same bytes; those that are shared are shared once more.
+    pub(super) fn body(&self) -> Body<'_> {
+        match self {
+            Self::Here(bytes) => Body::from(*bytes),
+            Self::Own(own) => own.body(),
+        }
+    }
+}
+
+impl Deref for ShortBody<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Here(bytes) => bytes,
+            Self::Own(own) => own,
+        }
+    }
 }
 
 /// No body in memory is longer than an address can say.

@@ -3,9 +3,9 @@
 use std::any::type_name;
 use std::time::Instant;
 
-use super::message::encoded;
+use super::message::{ShortBody, encoded_in};
 use super::{Ready, Route, Unanswered, Way, ended};
-use crate::codec::OwnedBody;
+use crate::codec::ROOM;
 use crate::error::{CallError, Reason};
 use crate::link::{Begun, Departure, Link, Scope};
 use crate::protocol::{NoError, Protocol};
@@ -17,7 +17,8 @@ pub(crate) fn offer<M: Protocol>(
     scope: Option<&Scope>,
     later: impl FnOnce() -> Reason,
 ) -> Result<(), CallError<NoError>> {
-    let body = match encoded(M::MAX_LEN, |body| message.encode(body)) {
+    let mut room = [0; ROOM];
+    let body = match encoded_in(&mut room, M::MAX_LEN, |body| message.encode(body)) {
         Ok(body) => body,
         Err(reason) => return Err(CallError::NotSent(reason)),
     };
@@ -36,13 +37,13 @@ pub(crate) fn offer<M: Protocol>(
 
 /// Sends it as most are sent; otherwise nothing has happened.
 #[inline]
-fn offer_at_once<M: Protocol>(link: &Link, body: &OwnedBody, scope: Option<&Scope>) -> bool {
+fn offer_at_once<M: Protocol>(link: &Link, body: &ShortBody<'_>, scope: Option<&Scope>) -> bool {
     scope.is_none() && !link.differs(M::MTYPE) && link.notify_at_once(M::MTYPE, body)
 }
 
 fn offer_on<M: Protocol>(
     link: &Link,
-    body: &OwnedBody,
+    body: &ShortBody<'_>,
     scope: Option<&Scope>,
 ) -> Result<(), CallError<NoError>> {
     let (mtype, name) = (M::MTYPE, type_name::<M>());

@@ -55,7 +55,7 @@ impl Bincode {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned> Codec<T> for Bincode {
-    #[inline]
+    #[inline(always)]
     fn encode(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
         write::value(value, body)
     }

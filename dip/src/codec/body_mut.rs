@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 
 use bytes::Bytes;
 
@@ -16,15 +17,31 @@ pub struct BodyMut<'a> {
     start: usize,
     limit: usize,
     /// Up to this length of `out` there is no more to appending than that; 0 while some bytes are
-    /// elsewhere, shared or past the limit.
+    /// elsewhere: in the room, shared or past the limit.
     end: usize,
     /// Bytes that did not fit.
     excess: usize,
-    /// Whoever made the body takes it out by [`into_encoded`](Self::into_encoded).
-    shares: bool,
-    /// All there is, while nothing is appended behind it.
-    shared: Option<Box<Bytes>>,
+    elsewhere: Elsewhere<'a>,
 }
+
+/// What is not in the vector.
+enum Elsewhere<'a> {
+    Nothing,
+    /// Nothing; who made the body takes out by [`into_encoded`](BodyMut::into_encoded) what is shared.
+    MayShare,
+    /// The same, and a codec may write to this room.
+    Room(&'a mut Room),
+    /// All there is, while nothing is appended behind it.
+    Shared(Box<Bytes>),
+    /// The first bytes of the room are all there is, while nothing is appended behind them.
+    Stayed(&'a mut Room, usize),
+}
+
+/// A place for a short body, as most are: on the stack of who encodes it, it needs no buffer.
+pub(crate) type Room = [u8; ROOM];
+
+/// Bytes of a [`Room`].
+pub(crate) const ROOM: usize = 128;
 
 /// Where a body is that was made by [`BodyMut::sharing`].
 pub(crate) enum Encoded {
@@ -45,6 +62,13 @@ impl Encoded {
     }
 }
 
+/// Where a body is that was made by [`BodyMut::short`].
+pub(crate) enum Short {
+    /// The first bytes of the room.
+    Stayed(usize),
+    Elsewhere(Encoded),
+}
+
 impl From<Bytes> for Encoded {
     fn from(bytes: Bytes) -> Self {
         Self::Shared(bytes.into())
@@ -60,12 +84,19 @@ impl<'a> BodyMut<'a> {
     pub fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
         let start = out.len();
         let end = start.saturating_add(limit);
-        Self { out, start, limit, end, excess: 0, shares: false, shared: None }
+        Self { out, start, limit, end, excess: 0, elsewhere: Elsewhere::Nothing }
     }
 
     /// A body of at most `limit` bytes, appended to `out` or kept as the bytes that it consists of.
     pub(crate) fn sharing(out: &'a mut Vec<u8>, limit: usize) -> Self {
-        Self { shares: true, ..Self::new(out, limit) }
+        Self { elsewhere: Elsewhere::MayShare, ..Self::new(out, limit) }
+    }
+
+    /// A body of at most `limit` bytes, which stays in `room` if it is short and its codec can leave it
+    /// there.
+    #[inline]
+    pub(crate) fn short(room: &'a mut Room, out: &'a mut Vec<u8>, limit: usize) -> Self {
+        Self { elsewhere: Elsewhere::Room(room), ..Self::new(out, limit) }
     }
 
     /// Appends bytes.
@@ -89,7 +120,7 @@ impl<'a> BodyMut<'a> {
     #[inline(never)]
     fn extend_or_count(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.copy_shared();
+            self.gather();
         }
         if self.out.len() + bytes.len() <= self.end {
             self.out.extend_from_slice(bytes);
@@ -102,12 +133,37 @@ impl<'a> BodyMut<'a> {
     /// Appends bytes that the caller can give away: a large body that is nothing else is sent
     /// without a copy.
     pub fn put_bytes(&mut self, bytes: Bytes) {
-        if self.shares && self.is_empty() && (SHARED..=self.limit).contains(&bytes.len()) {
-            self.shared = Some(bytes.into());
+        let may_share = matches!(self.elsewhere, Elsewhere::MayShare | Elsewhere::Room(_));
+        if may_share && self.is_empty() && (SHARED..=self.limit).contains(&bytes.len()) {
+            self.elsewhere = Elsewhere::Shared(bytes.into());
             self.end = 0;
         } else {
             self.extend_from_slice(&bytes);
         }
+    }
+
+    /// The room, while nothing is appended yet.
+    #[inline]
+    #[cfg_attr(not(feature = "bincode"), expect(dead_code, reason = "only bincode uses a room"))]
+    pub(crate) fn take_room(&mut self) -> Option<&'a mut Room> {
+        if !matches!(self.elsewhere, Elsewhere::Room(_)) || !self.is_empty() {
+            return None;
+        }
+        match mem::replace(&mut self.elsewhere, Elsewhere::MayShare) {
+            Elsewhere::Room(room) => Some(room),
+            _ => None,
+        }
+    }
+
+    /// Appends the first bytes of the room, which stay there if they are all there is.
+    #[inline]
+    #[cfg_attr(not(feature = "bincode"), expect(dead_code, reason = "only bincode uses a room"))]
+    pub(crate) fn stay(&mut self, room: &'a mut Room, len: usize) {
+        if len == 0 || len > self.limit || !self.is_empty() {
+            return self.extend_from_slice(&room[..len]);
+        }
+        self.elsewhere = Elsewhere::Stayed(room, len);
+        self.end = 0;
     }
 
     /// Bytes appended so far, those past the limit included.
@@ -116,7 +172,12 @@ impl<'a> BodyMut<'a> {
     }
 
     fn kept(&self) -> usize {
-        self.out.len() - self.start + self.shared.as_ref().map_or(0, |shared| shared.len())
+        let elsewhere = match &self.elsewhere {
+            Elsewhere::Shared(shared) => shared.len(),
+            Elsewhere::Stayed(_, len) => *len,
+            _ => 0,
+        };
+        self.out.len() - self.start + elsewhere
     }
 
     /// Whether nothing was appended yet.
@@ -151,7 +212,7 @@ impl<'a> BodyMut<'a> {
     /// When it is over its limit.
     #[inline]
     pub fn finish(self) -> Result<(), EncodeError> {
-        if self.shared.is_none() && self.excess == 0 {
+        if self.end > 0 {
             return Ok(());
         }
         self.finish_elsewhere()
@@ -159,22 +220,49 @@ impl<'a> BodyMut<'a> {
 
     #[cold]
     fn finish_elsewhere(mut self) -> Result<(), EncodeError> {
-        self.copy_shared();
+        self.gather();
         self.check()
     }
 
     /// Ends the body, and says where it is.
     #[inline]
     pub(crate) fn into_encoded(self) -> Result<Encoded, EncodeError> {
-        self.check()?;
-        Ok(self.shared.map_or(Encoded::Copied, Encoded::Shared))
+        if self.end > 0 {
+            return Ok(Encoded::Copied);
+        }
+        self.into_encoded_elsewhere()
     }
 
-    fn copy_shared(&mut self) {
-        if let Some(shared) = self.shared.take() {
-            self.out.extend_from_slice(&shared);
-            self.end = self.start.saturating_add(self.limit);
+    #[cold]
+    fn into_encoded_elsewhere(mut self) -> Result<Encoded, EncodeError> {
+        self.check()?;
+        if let Elsewhere::Shared(shared) = self.elsewhere {
+            return Ok(Encoded::Shared(shared));
         }
+        self.gather();
+        Ok(Encoded::Copied)
+    }
+
+    /// The same of a body that may have stayed in its room.
+    #[inline]
+    pub(crate) fn into_short(self) -> Result<Short, EncodeError> {
+        match self.elsewhere {
+            Elsewhere::Stayed(_, len) => Ok(Short::Stayed(len)),
+            _ => self.into_encoded().map(Short::Elsewhere),
+        }
+    }
+
+    /// Puts the bytes that are elsewhere to where more can be appended.
+    fn gather(&mut self) {
+        match mem::replace(&mut self.elsewhere, Elsewhere::Nothing) {
+            Elsewhere::Shared(shared) => self.out.extend_from_slice(&shared),
+            Elsewhere::Stayed(room, len) => self.out.extend_from_slice(&room[..len]),
+            nothing => {
+                self.elsewhere = nothing;
+                return;
+            }
+        }
+        self.end = self.start.saturating_add(self.limit);
     }
 
     fn check(&self) -> Result<(), EncodeError> {
@@ -276,6 +364,8 @@ mod tests {
         Slice(Vec<u8>),
         Bytes(Vec<u8>),
         Prefixed(Vec<u8>),
+        /// Through the room, if there is one.
+        Room(Vec<u8>),
     }
 
     fn append() -> impl Strategy<Value = Append> {
@@ -287,6 +377,7 @@ mod tests {
             bytes().prop_map(Append::Slice),
             bytes().prop_map(Append::Bytes),
             bytes().prop_map(Append::Prefixed),
+            prop::collection::vec(any::<u8>(), 0..=ROOM).prop_map(Append::Room),
         ]
     }
 
@@ -294,12 +385,15 @@ mod tests {
         #[test]
         fn any_sequence_of_appends_gives_the_bytes_that_a_vector_has(
             appends in proptest::collection::vec(append(), 0..6),
-            finished: bool,
+            ends in 0..3,
             limit in prop_oneof![0..4 * SHARED, Just(usize::MAX)],
         ) {
             let mut expected = Vec::new();
-            let mut out = Vec::new();
-            let mut body = BodyMut::sharing(&mut out, limit);
+            let (mut out, mut room) = (Vec::new(), [0; ROOM]);
+            let mut body = match ends {
+                2 => BodyMut::short(&mut room, &mut out, limit),
+                _ => BodyMut::sharing(&mut out, limit),
+            };
             for append in appends {
                 match append {
                     Append::Slice(bytes) => {
@@ -319,13 +413,30 @@ mod tests {
                         })
                         .unwrap();
                     }
+                    Append::Room(bytes) => {
+                        expected.extend_from_slice(&bytes);
+                        match body.take_room() {
+                            Some(room) => {
+                                room[..bytes.len()].copy_from_slice(&bytes);
+                                body.stay(room, bytes.len());
+                            }
+                            None => body.extend_from_slice(&bytes),
+                        }
+                    }
                 }
                 prop_assert_eq!(body.len(), expected.len());
             }
-            let encoded =
-                if finished { body.finish().map(|()| Encoded::Copied) } else { body.into_encoded() };
+            let encoded = match ends {
+                0 => body.finish().map(|()| Short::Elsewhere(Encoded::Copied)),
+                1 => body.into_encoded().map(Short::Elsewhere),
+                _ => body.into_short(),
+            };
+            let encoded = encoded.map(|encoded| match encoded {
+                Short::Stayed(len) => room[..len].to_vec(),
+                Short::Elsewhere(encoded) => encoded.into_bytes(out).into(),
+            });
             match encoded {
-                Ok(encoded) => prop_assert_eq!(encoded.into_bytes(out), expected),
+                Ok(encoded) => prop_assert_eq!(encoded, expected),
                 Err(_) => prop_assert!(expected.len() > limit),
             }
         }

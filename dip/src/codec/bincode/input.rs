@@ -20,16 +20,24 @@ struct Rest<'de>(slice::Iter<'de, u8>);
 impl<'de> Rest<'de> {
     #[inline]
     fn take(&mut self, len: usize) -> Option<&'de [u8]> {
-        let (front, rest) = self.0.as_slice().split_at_checked(len)?;
-        self.0 = rest.iter();
+        let front = self.0.as_slice().get(..len)?;
+        self.skip(len);
         Some(front)
     }
 
     #[inline]
     fn take_array<const N: usize>(&mut self) -> Option<&'de [u8; N]> {
-        let (front, rest) = self.0.as_slice().split_first_chunk()?;
-        self.0 = rest.iter();
+        let front = self.0.as_slice().first_chunk()?;
+        self.skip(N);
         Some(front)
+    }
+
+    /// Only the front is written, not also the end as it was.
+    #[inline]
+    fn skip(&mut self, len: usize) {
+        if len > 0 {
+            _ = self.0.nth(len - 1);
+        }
     }
 }
 
@@ -54,7 +62,7 @@ impl Reader for Rest<'_> {
 
     #[inline]
     fn consume(&mut self, n: usize) {
-        self.0 = self.0.as_slice().get(n..).unwrap_or_default().iter();
+        self.skip(n);
     }
 }
 
@@ -106,10 +114,10 @@ impl<'de> Input<'de> {
     /// An unsigned integer of no more than 32 bits: of these, few that are written are small.
     #[inline]
     pub(super) fn narrow(&mut self) -> Result<u32, Fault> {
-        let rest = &mut self.decoder.reader().0;
-        if let [FOUR_BYTES, a, b, c, d, behind @ ..] = rest.as_slice() {
-            *rest = behind.iter();
-            return Ok(u32::from_le_bytes([*a, *b, *c, *d]));
+        let rest = self.decoder.reader();
+        if let &[FOUR_BYTES, a, b, c, d, ..] = rest.0.as_slice() {
+            rest.skip(5);
+            return Ok(u32::from_le_bytes([a, b, c, d]));
         }
         Ok(self.unsigned(FOUR_BYTES)? as u32)
     }

@@ -6,18 +6,17 @@
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError as Unwritable;
 
+use crate::codec::{ROOM, Room};
+
 /// The tags that tell the width of an integer; a byte below them is the integer itself.
 pub(super) const TWO_BYTES: u8 = 251;
 pub(super) const FOUR_BYTES: u8 = 252;
 pub(super) const EIGHT_BYTES: u8 = 253;
 
-/// Bytes that go to a body together: as many as most messages have.
-pub(super) const ROOM: usize = 128;
-
 /// Bytes go to a place of their own first, where the next one goes is a number that a compiler keeps
 /// in a register; the length of a vector may be anywhere, and is read and written again for each byte.
 pub(super) struct Output<'a> {
-    room: &'a mut [u8; ROOM],
+    room: &'a mut Room,
     /// Where the next one goes.
     at: usize,
     append: &'a mut dyn FnMut(&[u8]),
@@ -26,7 +25,7 @@ pub(super) struct Output<'a> {
 impl<'a> Output<'a> {
     /// `append` takes what is in the room when there is no more.
     #[inline]
-    pub(super) fn new(room: &'a mut [u8; ROOM], append: &'a mut dyn FnMut(&[u8])) -> Self {
+    pub(super) fn new(room: &'a mut Room, append: &'a mut dyn FnMut(&[u8])) -> Self {
         Self { room, at: 0, append }
     }
 
@@ -119,7 +118,7 @@ impl<'a> Output<'a> {
 /// its address.
 #[cold]
 #[inline(never)]
-fn flush(room: &[u8; ROOM], at: usize, append: &mut dyn FnMut(&[u8])) {
+fn flush(room: &Room, at: usize, append: &mut dyn FnMut(&[u8])) {
     append(&room[..at]);
 }
 

@@ -8,19 +8,34 @@ use bincode::config::standard;
 use bincode::enc::{Encode, EncoderImpl};
 use serde::ser::{self, Error, Serialize, Serializer};
 
-use super::output::{Output, ROOM};
-use crate::codec::{BodyMut, DEPTH, EncodeError};
+use super::output::Output;
+use crate::codec::{BodyMut, DEPTH, EncodeError, ROOM, Room};
 use crate::value::Fault;
 
-#[inline]
+#[inline(always)]
 pub(super) fn value<T: Serialize>(value: &T, body: &mut BodyMut<'_>) -> Result<(), EncodeError> {
-    let mut room = [0; ROOM];
-    let mut append = |bytes: &[u8]| body.extend_from_slice(bytes);
-    let mut out = Output::new(&mut room, &mut append);
-    value.serialize(Place { out: &mut out, depth: 0 }).map_err(Fault::into_encode_error)?;
-    let rest = out.finish();
-    body.extend_from_slice(&room[..rest]);
+    if let Some(room) = body.take_room() {
+        let rest = spilling(value, room, body)?;
+        body.stay(room, rest);
+    } else {
+        let mut room = [0; ROOM];
+        let rest = spilling(value, &mut room, body)?;
+        body.extend_from_slice(&room[..rest]);
+    }
     Ok(())
+}
+
+/// Writes to `room`, and to `body` what it has no room for. Says how many bytes in the room are left.
+#[inline(always)]
+fn spilling<T: Serialize>(
+    value: &T,
+    room: &mut Room,
+    body: &mut BodyMut<'_>,
+) -> Result<usize, EncodeError> {
+    let mut append = |bytes: &[u8]| body.extend_from_slice(bytes);
+    let mut out = Output::new(room, &mut append);
+    value.serialize(Place { out: &mut out, depth: 0 }).map_err(Fault::into_encode_error)?;
+    Ok(out.finish())
 }
 
 /// Where a value is written to.
