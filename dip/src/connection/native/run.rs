@@ -1,7 +1,6 @@
 //! Messages of one type in a row, whose handler runs where they were read.
 
 use std::cell::{Cell, OnceCell};
-use std::slice;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -42,7 +41,9 @@ pub(super) struct Run<'a> {
     hands: Hands<'a>,
     to: &'a Destination,
     handler: &'static HandlerEntry,
-    messages: slice::IterMut<'a, Received>,
+    /// Those that are not begun; none once the row has ended.
+    messages: &'a mut [Received],
+    begun: usize,
     limits: DecodeLimits,
     around: Surroundings<'a>,
     /// The message that is handled now: whether there is one, whether it is a call, what it is to the
@@ -88,13 +89,13 @@ impl<'a> Run<'a> {
             made: OnceCell::new(),
             start: Start { here: Some(hands.here), name: handler.name },
         };
-        let (count, limits) = (messages.len(), decode_limits(service, 0));
         let mut run = Self {
             hands,
             to,
             handler,
-            messages: messages.iter_mut(),
-            limits,
+            messages,
+            begun: 0,
+            limits: decode_limits(service, 0),
             around,
             under_way: false,
             is_call: false,
@@ -105,9 +106,8 @@ impl<'a> Run<'a> {
             left: None,
         };
         handler.start_all(&mut run);
-        let count = count - run.messages.len();
-        to.counters.count.fetch_add(count as u64, Relaxed);
-        (count, run.left)
+        to.counters.count.fetch_add(run.begun as u64, Relaxed);
+        (run.begun, run.left)
     }
 
     /// The message that was handled last has this reply.
@@ -138,6 +138,7 @@ impl<'a> Run<'a> {
         self.hands.here.replies.borrow_mut().truncate(self.from);
         let origin = self.origin();
         self.left = Some((origin, running));
+        self.messages = &mut [];
     }
 
     fn origin(&mut self) -> Origin {
@@ -151,21 +152,14 @@ impl<'a> Run<'a> {
 impl Source for Run<'_> {
     fn next(&mut self) -> Option<Request<'_>> {
         loop {
-            if self.left.is_some() {
-                return None;
-            }
-            let mtype = match self.messages.as_slice().first()? {
-                Received::Request { head, .. } => head.mtype,
-                Received::Notice { head, .. } => head.mtype,
-                Received::Refused { .. } => return None,
-            };
             let mut replies = self.hands.here.replies.borrow_mut();
-            if mtype != self.around.envelope.number || replies.len() > WAITING {
+            if replies.len() > WAITING {
                 return None;
             }
             let envelope = &mut self.around.envelope;
-            let (whole, nested) = match self.messages.next()? {
-                Received::Request { head, body } => {
+            let (first, behind) = std::mem::take(&mut self.messages).split_first_mut()?;
+            let (whole, nested) = match first {
+                Received::Request { head, body } if head.mtype == envelope.number => {
                     let &mut RequestHead { key, deadline, depth, ref trace, .. } = head;
                     (envelope.request, envelope.deadline) = (Some(key), deadline);
                     envelope.trace = trace.as_deref();
@@ -174,7 +168,7 @@ impl Source for Run<'_> {
                     (body, depth > 0)
                 }
                 // Its deadline was for the credit it needed.
-                Received::Notice { head, body } => {
+                Received::Notice { head, body } if head.mtype == envelope.number => {
                     let NoticeHead { receipt, trace, .. } = head;
                     (envelope.request, envelope.deadline) = (None, self.hands.cap);
                     envelope.trace = trace.as_deref();
@@ -182,8 +176,9 @@ impl Source for Run<'_> {
                     self.from = replies.len();
                     (body, false)
                 }
-                Received::Refused { .. } => return None,
+                _ => return None,
             };
+            (self.messages, self.begun) = (behind, self.begun + 1);
             drop(replies);
             self.under_way = true;
             let (body, reserved) = self.hands.input.body(whole);
