@@ -120,7 +120,8 @@ impl Pool {
 
     async fn dial(&self, deadline: Instant) -> Result<Connection, Unleased> {
         let id = self.id();
-        Connection::dial(&self.address, &self.access, id, deadline)
+        // In a box: few messages need it, and it takes more room than all the rest.
+        Box::pin(Connection::dial(&self.address, &self.access, id, deadline))
             .await
             .map_err(Unleased::Undialed)
     }

@@ -50,12 +50,23 @@ impl Shared {
 
     /// Where the server is reached, which may mean to look for it again.
     async fn reach(&self, deadline: Instant) -> Result<Reached, Unreached> {
+        match self.reached_well() {
+            Some(reached) => Ok(reached),
+            // In a box: to dial takes far more room than a message that has a connection.
+            None => Box::pin(self.reach_again(deadline)).await,
+        }
+    }
+
+    fn reached_well(&self) -> Option<Reached> {
+        Some(self.reached().clone()).filter(Reached::is_good)
+    }
+
+    async fn reach_again(&self, deadline: Instant) -> Result<Reached, Unreached> {
         let _dialing =
             timeout_at(deadline, self.dialing.lock()).await.map_err(|_| Unreached::Late)?;
         // Another message may have found it meanwhile.
-        let now = self.reached().clone();
-        if now.is_good() {
-            return Ok(now);
+        if let Some(reached) = self.reached_well() {
+            return Ok(reached);
         }
         let found = self.target.dial(&self.service, deadline).await?;
         if self.closed.load(Acquire) {
