@@ -38,6 +38,9 @@ const AHEAD: usize = 8 << 20;
 /// Room that a connection keeps for its next frame while nothing happens.
 const IDLE: usize = 512;
 
+/// A body that is no longer is copied if nothing came behind it, and leaves its room to the next one.
+const COPIED: usize = 4 << 10;
+
 /// What a session asks before it takes a body in.
 pub(crate) trait Admission {
     /// The longest body of this type in bytes, or why none is taken.
@@ -75,6 +78,8 @@ pub(crate) struct Session {
     opened: Instant,
     /// What has arrived and was not handed out.
     input: BytesMut,
+    /// `input` is in one piece of memory with bodies that were split off.
+    is_split: bool,
     /// The place of `input` in the stream.
     offset: u64,
     arrivals: Arrivals,
@@ -111,6 +116,7 @@ impl Session {
             longest_discard: limits.max_message.0,
             opened: now,
             input: BytesMut::new(),
+            is_split: false,
             offset: 0,
             arrivals: Arrivals::default(),
             room: IDLE,
@@ -135,7 +141,10 @@ impl Session {
             Front::Body { len, .. } => (HEADER + len).saturating_sub(self.input.len()),
             _ => 0,
         };
-        self.input.reserve(wanted.clamp(self.room, STEP));
+        let left = self.input.capacity() - self.input.len();
+        if left < wanted.clamp(self.room / 2, STEP) {
+            self.input.reserve(wanted.clamp(self.room, STEP));
+        }
         &mut self.input
     }
 
@@ -178,11 +187,7 @@ impl Session {
         let len = self.whole()?;
         let event = match std::mem::replace(&mut self.front, Front::Header) {
             Front::Header => return None,
-            Front::Body { mtype, .. } => {
-                let mut body = self.take(len);
-                body.advance(HEADER);
-                Event::Message(mtype, body.freeze())
-            }
+            Front::Body { mtype, .. } => Event::Message(mtype, self.take_body(len)),
             Front::Discarded { mtype, why, .. } => Event::Refused(mtype, why),
             Front::Endless { mtype, why } => {
                 self.closing = true;
@@ -333,9 +338,24 @@ impl Session {
         }
     }
 
+    /// Takes the frame in front, which has this length, for its body.
+    fn take_body(&mut self, len: usize) -> Bytes {
+        let keeps = !self.is_split && self.input.capacity() <= 2 * self.room;
+        if len > COPIED || len < self.input.len() || !keeps {
+            let mut body = self.take(len);
+            body.advance(HEADER);
+            return body.freeze();
+        }
+        let body = Bytes::copy_from_slice(&self.input[HEADER..]);
+        self.offset += len as u64;
+        self.input.clear();
+        body
+    }
+
     fn take(&mut self, len: usize) -> BytesMut {
         self.offset += len as u64;
         let taken = self.input.split_to(len);
+        self.is_split = !self.input.is_empty() && len <= STEP;
         // What stays in the buffer would keep the memory of a long body alive, and be kept by it.
         if self.input.is_empty() {
             self.input = BytesMut::new();

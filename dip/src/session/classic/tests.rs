@@ -115,6 +115,27 @@ fn a_long_burst_is_one_go_however_slowly_it_is_handled() {
 }
 
 #[test]
+fn messages_that_come_one_by_one_use_the_same_room_and_a_burst_leaves_none_behind() {
+    let mut script = Script::new();
+    let mut exchange = |bytes: &[u8], messages: usize| {
+        script.receive(0, bytes);
+        let at = script.session.input().as_ptr();
+        for _ in 0..messages {
+            assert!(script.message().is_some() && script.session.reply(Ok(())));
+        }
+        (at, script.session.buffered())
+    };
+    let (first, room) = exchange(&frame("one"), 1);
+    assert_eq!(exchange(&frame("two"), 1), (first, room));
+    let burst: Vec<u8> = (0..500).flat_map(|_| frame(&"x".repeat(500))).collect();
+    exchange(&burst, 500);
+    exchange(&frame("three"), 1);
+    let (at, last) = exchange(&frame("four"), 1);
+    assert!(last <= 2 * IDLE, "{last}");
+    assert_eq!(exchange(&frame("five"), 1), (at, last));
+}
+
+#[test]
 fn a_reply_still_due_when_a_later_frame_arrives_is_never_written() {
     let mut script = Script::new();
     script.receive(0, &frame("slow"));
