@@ -156,11 +156,11 @@ impl<'a> BodyMut<'a> {
     }
 
     /// Appends the first bytes of the room, which stay there if they are all there is.
-    #[inline]
+    #[inline(always)]
     #[cfg_attr(not(feature = "bincode"), expect(dead_code, reason = "only bincode uses a room"))]
     pub(crate) fn stay(&mut self, room: &'a mut Room, len: usize) {
         if len == 0 || len > self.limit || !self.is_empty() {
-            return self.extend_from_slice(&room[..len]);
+            return self.extend_or_count(&room[..len]);
         }
         self.elsewhere = Elsewhere::Stayed(room, len);
         self.end = 0;

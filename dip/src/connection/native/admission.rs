@@ -74,16 +74,19 @@ impl Admitting<'_> {
         *self.known = Some(Known { mtype, to: to.clone(), max_len });
         Ok(max_len)
     }
+
+    #[cold]
+    fn look_up_or_refuse(&mut self, mtype: u32) -> Result<u64, Box<Refusal>> {
+        self.look_up(mtype).map_err(|why| Refusal::of(why.code().number(), why.text_on_wire()))
+    }
 }
 
 impl Admission for Admitting<'_> {
-    #[inline]
+    #[inline(always)]
     fn max_len(&mut self, mtype: u32, _notify: bool) -> Result<u64, Box<Refusal>> {
         match self.known {
             Some(known) if known.mtype == mtype => Ok(known.max_len),
-            _ => self
-                .look_up(mtype)
-                .map_err(|why| Refusal::of(why.code().number(), why.text_on_wire())),
+            _ => self.look_up_or_refuse(mtype),
         }
     }
 

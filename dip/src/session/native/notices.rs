@@ -98,7 +98,6 @@ impl Session {
     }
 
     /// Its deadline was for the credit that it has now: it does not travel.
-    #[inline]
     fn write_notice(&mut self, mtype: u32, body: &[u8], trace: Option<Trace>) {
         let header = Header { mtype, ..Header::new(Kind::Notify, 0) };
         match trace {
