@@ -35,10 +35,11 @@ const STEP: usize = 64 << 10;
 /// Bytes that are read ahead behind a whole frame: what a worker that times out sends meanwhile.
 const AHEAD: usize = 8 << 20;
 
-/// Room that a connection keeps for its next frame while nothing happens.
+/// The least room that a connection has for its next frame; it keeps twice what the last one took.
 const IDLE: usize = 512;
 
-/// A body that is no longer is copied if nothing came behind it, and leaves its room to the next one.
+/// Of a frame of at most this length, header included, the body is copied if nothing came behind it:
+/// its room is left to the next one.
 const COPIED: usize = 4 << 10;
 
 /// What a session asks before it takes a body in.
@@ -78,8 +79,8 @@ pub(crate) struct Session {
     opened: Instant,
     /// What has arrived and was not handed out.
     input: BytesMut,
-    /// `input` is in one piece of memory with bodies that were split off.
-    is_split: bool,
+    /// Bytes of the memory that `input` may have in common with bodies that were split off, or 0.
+    shared: usize,
     /// The place of `input` in the stream.
     offset: u64,
     arrivals: Arrivals,
@@ -116,7 +117,7 @@ impl Session {
             longest_discard: limits.max_message.0,
             opened: now,
             input: BytesMut::new(),
-            is_split: false,
+            shared: 0,
             offset: 0,
             arrivals: Arrivals::default(),
             room: IDLE,
@@ -152,8 +153,9 @@ impl Session {
     pub(crate) fn received(&mut self, bytes: usize, now: Instant, admission: &impl Admission) {
         let full = self.input.len() == self.input.capacity();
         // An idle connection holds next to nothing, one that fills its buffer gets a larger one.
-        self.room = if full { (self.room * 2).min(STEP) } else { (bytes * 2).clamp(IDLE, STEP) };
-        let end = self.offset + self.input.len() as u64;
+        let len = self.input.len();
+        self.room = if full { (self.room * 2).min(STEP) } else { (len * 2).clamp(IDLE, STEP) };
+        let end = self.offset + len as u64;
         self.arrivals.push(end - bytes as u64, now);
         self.advance(admission);
     }
@@ -171,7 +173,7 @@ impl Session {
 
     /// Bytes that the session holds.
     pub(crate) fn buffered(&self) -> usize {
-        self.input.capacity()
+        self.input.capacity().max(self.shared)
     }
 
     /// Whether a whole frame has arrived.
@@ -340,7 +342,7 @@ impl Session {
 
     /// Takes the frame in front, which has this length, for its body.
     fn take_body(&mut self, len: usize) -> Bytes {
-        let keeps = !self.is_split && self.input.capacity() <= 2 * self.room;
+        let keeps = self.shared == 0 && self.input.capacity() <= 2 * self.room;
         if len > COPIED || len < self.input.len() || !keeps {
             let mut body = self.take(len);
             body.advance(HEADER);
@@ -354,13 +356,13 @@ impl Session {
 
     fn take(&mut self, len: usize) -> BytesMut {
         self.offset += len as u64;
+        self.shared = self.buffered();
         let taken = self.input.split_to(len);
-        self.is_split = !self.input.is_empty() && len <= STEP;
         // What stays in the buffer would keep the memory of a long body alive, and be kept by it.
         if self.input.is_empty() {
-            self.input = BytesMut::new();
+            (self.input, self.shared) = (BytesMut::new(), 0);
         } else if len > STEP {
-            self.input = BytesMut::from(&self.input[..]);
+            (self.input, self.shared) = (BytesMut::from(&self.input[..]), 0);
         }
         taken
     }
