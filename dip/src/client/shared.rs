@@ -69,13 +69,18 @@ impl Shared {
             return Ok(reached);
         }
         let found = self.target.dial(&self.service, deadline).await?;
-        if self.closed.load(Acquire) {
-            if let Reached::Native(link) = &found {
-                link.close();
+        let old = {
+            let mut reached = self.reached();
+            // Under the lock: who closes the client sees either this connection or none.
+            if self.closed.load(Acquire) {
+                drop(reached);
+                if let Reached::Native(link) = &found {
+                    link.close();
+                }
+                return Err(Unreached::Closed);
             }
-            return Err(Unreached::Closed);
-        }
-        let old = std::mem::replace(&mut *self.reached(), found.clone());
+            std::mem::replace(&mut *reached, found.clone())
+        };
         if let Reached::Native(link) = old {
             let mut former = self.former();
             former.push(link);
