@@ -47,6 +47,15 @@ struct OneWay {
 #[handler]
 async fn one_way(_: OneWay) {}
 
+/// In a codec that leaves nothing on the stack.
+#[derive(Clone, Debug, PartialEq, Protocol)]
+#[mtype("budget.text")]
+#[protocol(codec = text)]
+struct Text(String);
+
+#[handler]
+async fn text(_: Text) {}
+
 pub(super) fn sample() -> Sample {
     Sample { id: 9_000_000_000, name: "sixteen letters.".to_owned(), values: [7; 8] }
 }
@@ -54,7 +63,7 @@ pub(super) fn sample() -> Sample {
 /// A client and its server over a socket, on the runtime of this thread.
 async fn connected() -> Client {
     let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
-    let router = Router::new().handler(echo).handler(add).handler(one_way);
+    let router = Router::new().handler(echo).handler(add).handler(one_way).handler(text);
     tokio::spawn(Connection::over(theirs, router).run());
     Client::over(ours).connect().await.unwrap()
 }
@@ -130,4 +139,24 @@ fn a_one_way_message_allocates_the_future_of_its_handler_at_most() {
     });
     // A flush has its ticket, its PING and its place in two lists.
     assert!(count <= 10 * 505, "{count} in 5000 messages and 10 flushes");
+}
+
+#[test]
+fn a_message_that_is_sent_at_once_or_not_at_all_allocates_nothing_on_the_side_that_sends() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(connected());
+    let (one_way, text) = (OneWay { a: 1 }, Text("sixteen letters.".repeat(20)));
+    let offer = |client: &Client| {
+        for _ in 0..50 {
+            client.try_notify(&one_way).unwrap();
+            client.try_notify(&text).unwrap();
+        }
+    };
+    // Buffers of the thread, and those of the connection, which take turns.
+    for _ in 0..10 {
+        runtime.block_on(async { offer(&client) });
+        runtime.block_on(client.flush()).unwrap();
+    }
+    let (count, ()) = runtime.block_on(async { allocations(|| offer(&client)) });
+    assert_eq!(count, 0, "in 100 messages");
 }

@@ -87,7 +87,7 @@ pub(super) fn encoded(
     Ok(OwnedBody::new(encoded, out))
 }
 
-/// What `encode` writes, in `room` if it is short.
+/// What `encode` writes; in `room` if it is short and its codec can leave it there.
 #[inline]
 pub(super) fn encoded_in(
     room: &mut Room,

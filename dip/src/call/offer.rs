@@ -29,6 +29,7 @@ pub(crate) fn offer<M: Protocol>(
     }
     match route.ready() {
         Ready::First(link) => offer_on::<M>(link, &body, scope),
+        Ready::Other(link) if offer_at_once::<M>(&link, &body, scope) => Ok(()),
         Ready::Other(link) => offer_on::<M>(&link, &body, scope),
         Ready::Refused(reason) => Err(CallError::NotSent(reason)),
         Ready::Later(_) => Err(CallError::NotSent(later())),

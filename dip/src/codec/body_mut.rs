@@ -7,6 +7,7 @@ use std::mem;
 use bytes::Bytes;
 
 use super::EncodeError;
+use crate::buffer::Buffer;
 
 /// A body under construction: an append-only view of an output buffer that knows its limit.
 ///
@@ -16,8 +17,8 @@ pub struct BodyMut<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     limit: usize,
-    /// Up to this length of `out` there is no more to appending than that; 0 while some bytes are
-    /// elsewhere: in the room, shared or past the limit.
+    /// How long `out` may become, while all bytes are in it; 0 while some are elsewhere: in the room,
+    /// shared, or past the limit. A body that ends with more than 0 is in `out`, and within its limit.
     end: usize,
     /// Bytes that did not fit.
     excess: usize,
@@ -27,17 +28,19 @@ pub struct BodyMut<'a> {
 /// What is not in the vector.
 enum Elsewhere<'a> {
     Nothing,
-    /// Nothing; who made the body takes out by [`into_encoded`](BodyMut::into_encoded) what is shared.
+    /// Nothing; who made the body takes out what is shared.
     MayShare,
-    /// The same, and a codec may write to this room.
+    /// The same, and a codec may write to this room. `out` has no memory yet.
     Room(&'a mut Room),
+    /// The same, and a codec has the room.
+    RoomTaken,
     /// All there is, while nothing is appended behind it.
     Shared(Box<Bytes>),
     /// The first bytes of the room are all there is, while nothing is appended behind them.
     Stayed(&'a mut Room, usize),
 }
 
-/// A place for a short body, as most are: on the stack of who encodes it, it needs no buffer.
+/// A place for a short body, as most are: on the stack of who encodes it, for which it needs no buffer.
 pub(crate) type Room = [u8; ROOM];
 
 /// Bytes of a [`Room`].
@@ -92,8 +95,8 @@ impl<'a> BodyMut<'a> {
         Self { elsewhere: Elsewhere::MayShare, ..Self::new(out, limit) }
     }
 
-    /// A body of at most `limit` bytes, which stays in `room` if it is short and its codec can leave it
-    /// there.
+    /// A body of at most `limit` bytes, which stays in `room` if it is short and its codec leaves it there,
+    /// as bincode does. Otherwise it is [`sharing`](Self::sharing), with a buffer of the thread as `out`.
     #[inline]
     pub(crate) fn short(room: &'a mut Room, out: &'a mut Vec<u8>, limit: usize) -> Self {
         Self { elsewhere: Elsewhere::Room(room), ..Self::new(out, limit) }
@@ -122,6 +125,9 @@ impl<'a> BodyMut<'a> {
         if !bytes.is_empty() {
             self.gather();
         }
+        if let Elsewhere::Room(_) | Elsewhere::RoomTaken = self.elsewhere {
+            self.leave_room();
+        }
         if self.out.len() + bytes.len() <= self.end {
             self.out.extend_from_slice(bytes);
         } else {
@@ -133,7 +139,8 @@ impl<'a> BodyMut<'a> {
     /// Appends bytes that the caller can give away: a large body that is nothing else is sent
     /// without a copy.
     pub fn put_bytes(&mut self, bytes: Bytes) {
-        let may_share = matches!(self.elsewhere, Elsewhere::MayShare | Elsewhere::Room(_));
+        use Elsewhere::{MayShare, Room, RoomTaken};
+        let may_share = matches!(self.elsewhere, MayShare | Room(_) | RoomTaken);
         if may_share && self.is_empty() && (SHARED..=self.limit).contains(&bytes.len()) {
             self.elsewhere = Elsewhere::Shared(bytes.into());
             self.end = 0;
@@ -144,12 +151,15 @@ impl<'a> BodyMut<'a> {
 
     /// The room, while nothing is appended yet.
     #[inline]
-    #[cfg_attr(not(feature = "bincode"), expect(dead_code, reason = "only bincode uses a room"))]
+    #[cfg_attr(
+        not(any(feature = "bincode", test)),
+        expect(dead_code, reason = "only bincode uses a room")
+    )]
     pub(crate) fn take_room(&mut self) -> Option<&'a mut Room> {
         if !matches!(self.elsewhere, Elsewhere::Room(_)) || !self.is_empty() {
             return None;
         }
-        match mem::replace(&mut self.elsewhere, Elsewhere::MayShare) {
+        match mem::replace(&mut self.elsewhere, Elsewhere::RoomTaken) {
             Elsewhere::Room(room) => Some(room),
             _ => None,
         }
@@ -157,13 +167,18 @@ impl<'a> BodyMut<'a> {
 
     /// Appends the first bytes of the room, which stay there if they are all there is.
     #[inline(always)]
-    #[cfg_attr(not(feature = "bincode"), expect(dead_code, reason = "only bincode uses a room"))]
+    #[cfg_attr(
+        not(any(feature = "bincode", test)),
+        expect(dead_code, reason = "only bincode uses a room")
+    )]
     pub(crate) fn stay(&mut self, room: &'a mut Room, len: usize) {
-        if len == 0 || len > self.limit || !self.is_empty() {
+        if len > self.limit || !self.is_empty() {
             return self.extend_or_count(&room[..len]);
         }
-        self.elsewhere = Elsewhere::Stayed(room, len);
-        self.end = 0;
+        if len > 0 {
+            self.elsewhere = Elsewhere::Stayed(room, len);
+            self.end = 0;
+        }
     }
 
     /// Bytes appended so far, those past the limit included.
@@ -256,13 +271,24 @@ impl<'a> BodyMut<'a> {
     fn gather(&mut self) {
         match mem::replace(&mut self.elsewhere, Elsewhere::Nothing) {
             Elsewhere::Shared(shared) => self.out.extend_from_slice(&shared),
-            Elsewhere::Stayed(room, len) => self.out.extend_from_slice(&room[..len]),
+            Elsewhere::Stayed(room, len) => {
+                self.leave_room();
+                self.out.extend_from_slice(&room[..len]);
+            }
             nothing => {
                 self.elsewhere = nothing;
                 return;
             }
         }
         self.end = self.start.saturating_add(self.limit);
+    }
+
+    /// There will be bytes in `out`.
+    fn leave_room(&mut self) {
+        self.elsewhere = Elsewhere::MayShare;
+        if self.out.capacity() == 0 {
+            *self.out = Buffer::new().into_vec();
+        }
     }
 
     fn check(&self) -> Result<(), EncodeError> {
@@ -364,8 +390,8 @@ mod tests {
         Slice(Vec<u8>),
         Bytes(Vec<u8>),
         Prefixed(Vec<u8>),
-        /// Through the room, if there is one.
-        Room(Vec<u8>),
+        /// Through the room, if there is one; so many of them only once it is full.
+        Room(Vec<u8>, usize),
     }
 
     fn append() -> impl Strategy<Value = Append> {
@@ -377,7 +403,8 @@ mod tests {
             bytes().prop_map(Append::Slice),
             bytes().prop_map(Append::Bytes),
             bytes().prop_map(Append::Prefixed),
-            prop::collection::vec(any::<u8>(), 0..=ROOM).prop_map(Append::Room),
+            (prop::collection::vec(any::<u8>(), 0..=ROOM), 0..2 * ROOM)
+                .prop_map(|(bytes, first)| Append::Room(bytes, first)),
         ]
     }
 
@@ -413,12 +440,14 @@ mod tests {
                         })
                         .unwrap();
                     }
-                    Append::Room(bytes) => {
+                    Append::Room(bytes, first) => {
                         expected.extend_from_slice(&bytes);
+                        let (first, last) = bytes.split_at_checked(first).unwrap_or((&[], &bytes[..]));
                         match body.take_room() {
                             Some(room) => {
-                                room[..bytes.len()].copy_from_slice(&bytes);
-                                body.stay(room, bytes.len());
+                                body.extend_from_slice(first);
+                                room[..last.len()].copy_from_slice(last);
+                                body.stay(room, last.len());
                             }
                             None => body.extend_from_slice(&bytes),
                         }

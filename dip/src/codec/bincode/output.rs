@@ -13,8 +13,8 @@ pub(super) const TWO_BYTES: u8 = 251;
 pub(super) const FOUR_BYTES: u8 = 252;
 pub(super) const EIGHT_BYTES: u8 = 253;
 
-/// Bytes go to a place of their own first, where the next one goes is a number that a compiler keeps
-/// in a register; the length of a vector may be anywhere, and is read and written again for each byte.
+/// Bytes go to a place of their own first. Where the next one goes there is a number that a compiler keeps
+/// in a register; the length of a vector may be anywhere in memory, and is read and written for each byte.
 pub(super) struct Output<'a> {
     room: &'a mut Room,
     /// Where the next one goes.
@@ -23,13 +23,13 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    /// `append` takes what is in the room when there is no more.
+    /// `append` takes what is in the room when that is full, and slices that are longer than it.
     #[inline]
     pub(super) fn new(room: &'a mut Room, append: &'a mut dyn FnMut(&[u8])) -> Self {
         Self { room, at: 0, append }
     }
 
-    /// How many bytes in the room are still to be appended.
+    /// How many bytes of the room are not appended.
     #[inline]
     pub(super) fn finish(self) -> usize {
         self.at
@@ -140,7 +140,7 @@ mod tests {
 
     use super::ROOM;
     use crate::codec::bincode::tests::{decode, encode};
-    use crate::codec::{Bincode, BodyMut, Codec};
+    use crate::codec::{Bincode, BodyMut, Codec, Short};
 
     /// All that is written in ways of its own.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -210,6 +210,16 @@ mod tests {
             prop_assert_eq!(body.len(), bytes.len());
             prop_assert_eq!(body.finish().is_ok(), bytes.len() <= limit);
             prop_assert!(out.len() <= 1 + limit);
+
+            let (mut out, mut room) = (Vec::new(), [0; ROOM]);
+            let mut body = BodyMut::short(&mut room, &mut out, limit);
+            Bincode::encode(&items, &mut body).unwrap();
+            prop_assert_eq!(body.len(), bytes.len());
+            match body.into_short() {
+                Ok(Short::Stayed(len)) => prop_assert_eq!(&room[..len], bytes),
+                Ok(Short::Elsewhere(encoded)) => prop_assert_eq!(encoded.into_bytes(out), bytes),
+                Err(_) => prop_assert!(bytes.len() > limit),
+            }
         }
 
         #[test]

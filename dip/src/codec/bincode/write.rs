@@ -25,7 +25,7 @@ pub(super) fn value<T: Serialize>(value: &T, body: &mut BodyMut<'_>) -> Result<(
     Ok(())
 }
 
-/// Writes to `room`, and to `body` what it has no room for. Says how many bytes in the room are left.
+/// Writes to `room`, and to `body` when that is full. Says how many bytes of the room are not in `body`.
 #[inline(always)]
 fn spilling<T: Serialize>(
     value: &T,
