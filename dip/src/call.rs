@@ -75,7 +75,7 @@ pub(crate) trait Route: Send + Sync {
     /// A connection that is kept as long as the route, also when it has ended.
     fn first(&self) -> Option<&Link>;
 
-    /// The first connection, if it carries new messages of this process.
+    /// The first connection, if messages of this process may begin there, as far as is known here.
     fn open(&self) -> Option<&Link>;
 
     /// The way there, as far as it is known without waiting, for this process.

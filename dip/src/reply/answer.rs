@@ -89,8 +89,8 @@ impl<M: 'static, T: 'static, E: 'static> OneReply<'_, M, T, E> {
         let handling = Answering { future, answer, kind: PhantomData::<fn(K)> };
         let Start { here, name } = self.start;
         Ok(Running(match here {
-            // With the answer as it is known here, not as it is stored there: a compiler that knows
-            // which functions it has writes the reply in this place.
+            // What its own `poll` does, but with the answer as it is known here, not as it is stored
+            // there: a compiler that knows its functions writes the reply in this place.
             Some(here) => here.run(handling, name, |handling, cx, out| {
                 let returned = ready!(handling.project().future.poll(cx));
                 Poll::Ready(answer.write(returned.into_reply(), out))

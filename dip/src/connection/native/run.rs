@@ -41,7 +41,7 @@ pub(super) struct Run<'a> {
     hands: Hands<'a>,
     to: &'a Destination,
     handler: &'static HandlerEntry,
-    /// Those that are not begun; none once the row has ended.
+    /// Those that are not begun; none behind the end of the row.
     messages: &'a mut [Received],
     begun: usize,
     limits: DecodeLimits,

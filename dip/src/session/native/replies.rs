@@ -31,7 +31,7 @@ impl Session {
             let fits = (frame.len() - FRAME) as u64 <= self.longest()
                 && self.output.len() + behind < LONG_OUTPUT
                 && !self.lost;
-            if fits && let Some(depth) = self.requests.remove_live(key) {
+            if fits && let Some(depth) = self.requests.remove_in_hand(key) {
                 self.output.mark_terminal_behind(behind + frame.len(), depth);
                 continue;
             }

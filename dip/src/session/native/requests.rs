@@ -134,7 +134,7 @@ impl Requests {
 
     /// Forgets a call that is in hand, and not answered; says how deep it was.
     #[inline]
-    pub(super) fn remove_live(&mut self, key: RequestKey) -> Option<u16> {
+    pub(super) fn remove_in_hand(&mut self, key: RequestKey) -> Option<u16> {
         let live = |(number, request): &(u32, Request)| {
             *number == key.number() && matches!(request.phase, Phase::InHand { .. })
         };

@@ -47,7 +47,7 @@ impl Messages {
         &mut self.places[self.len - 1]
     }
 
-    /// Adds a one-way message of which nothing more is to be said.
+    /// Adds a one-way message without a trace.
     #[inline]
     pub(super) fn add_notice(&mut self, receipt: Receipt, mtype: u32, whole: Whole) {
         let new = NoticeHead { receipt, mtype, trace: None };
@@ -57,7 +57,7 @@ impl Messages {
         }
     }
 
-    /// Adds a call of which nothing more is to be said.
+    /// Adds a call that serves none, without a trace.
     #[inline]
     pub(super) fn add_request(
         &mut self,

@@ -71,7 +71,7 @@ impl Table {
         self.len -= 1;
     }
 
-    /// Takes a call out, if it is such a one.
+    /// Takes a call out, if it is in here and `is_such` says so.
     #[inline]
     pub(super) fn remove_if(&mut self, id: u32, is_such: impl Fn(&Entry) -> bool) -> Option<Entry> {
         let entry = match self.row.get_mut(place_of(id)) {
