@@ -69,7 +69,7 @@ impl Shared {
             return Ok(reached);
         }
         let found = self.target.dial(&self.service, deadline).await?;
-        let old = {
+        {
             let mut reached = self.reached();
             // Under the lock: who closes the client sees either this connection or none.
             if self.closed.load(Acquire) {
@@ -79,13 +79,12 @@ impl Shared {
                 }
                 return Err(Unreached::Closed);
             }
-            std::mem::replace(&mut *reached, found.clone())
-        };
-        if let Reached::Native(link) = old {
-            let mut former = self.former();
-            former.push(link);
-            former.retain(|link| link.is_worth_a_flush());
+            // And who flushes it sees the old one in one place or the other.
+            if let Reached::Native(old) = std::mem::replace(&mut *reached, found.clone()) {
+                self.former().push(old);
+            }
         }
+        self.former().retain(|link| link.is_worth_a_flush());
         Ok(found)
     }
 
@@ -117,9 +116,13 @@ impl Shared {
 
     /// The native connections, oldest first.
     fn links(&self) -> Vec<Arc<Link>> {
+        // In this order: one that is replaced meanwhile is among the former ones by then.
+        let reached = self.reached().clone();
         let mut links = self.former().clone();
-        if let Reached::Native(link) = &*self.reached() {
-            links.push(link.clone());
+        if let Reached::Native(link) = reached
+            && !links.iter().any(|former| Arc::ptr_eq(former, &link))
+        {
+            links.push(link);
         }
         links
     }

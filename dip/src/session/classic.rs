@@ -154,7 +154,9 @@ impl Session {
         let full = self.input.len() == self.input.capacity();
         // An idle connection holds next to nothing, one that fills its buffer gets a larger one.
         let len = self.input.len();
-        self.room = if full { (self.room * 2).min(STEP) } else { (len * 2).clamp(IDLE, STEP) };
+        // A short frame that came in parts takes the room of all of them.
+        let came = if len <= COPIED { len } else { bytes };
+        self.room = if full { (self.room * 2).min(STEP) } else { (came * 2).clamp(IDLE, STEP) };
         let end = self.offset + len as u64;
         self.arrivals.push(end - bytes as u64, now);
         self.advance(admission);
@@ -171,9 +173,9 @@ impl Session {
         self.arrivals.drained();
     }
 
-    /// Bytes that the session holds.
-    pub(crate) fn buffered(&self) -> usize {
-        self.input.capacity().max(self.shared)
+    /// Bytes that the session holds, with a body in hand of this length.
+    pub(crate) fn buffered(&self, in_hand: usize) -> usize {
+        (self.input.capacity() + in_hand).max(self.shared)
     }
 
     /// Whether a whole frame has arrived.
@@ -356,7 +358,7 @@ impl Session {
 
     fn take(&mut self, len: usize) -> BytesMut {
         self.offset += len as u64;
-        self.shared = self.buffered();
+        self.shared = self.buffered(0);
         let taken = self.input.split_to(len);
         // What stays in the buffer would keep the memory of a long body alive, and be kept by it.
         if self.input.is_empty() {

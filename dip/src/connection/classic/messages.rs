@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     pub(super) fn reply(&mut self, mtype: u8, bytes: usize, started: Instant, answer: &Answered) {
         let written = self.session.reply(answer.as_ref().copied());
-        self.memory.hold(self.session.buffered());
+        self.memory.hold(self.session.buffered(0));
         let to = self.service.routes().byte(mtype);
         let name = || to.map_or("", |to| (to.protocol.name)());
         let peer = self.connected.id.0;

@@ -82,7 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn received(&mut self, bytes: usize) {
         self.session.received(bytes, Instant::now(), &Known(&self.service));
         let in_hand = self.in_hand.as_ref().map_or(0, |in_hand| in_hand.bytes);
-        if !self.memory.hold(self.session.buffered() + in_hand) {
+        if !self.memory.hold(self.session.buffered(in_hand)) {
             let last_word = "the server holds as many bytes as it may";
             self.close(CloseReason::OutOfMemory, Some(last_word));
         }

@@ -115,7 +115,7 @@ impl World {
             assert_eq!(self.session.overdue(self.at(self.now)), None);
         }
         assert!(!self.session.is_mid_frame());
-        assert_eq!(self.session.buffered().min(2 * AHEAD), self.session.buffered());
+        assert_eq!(self.session.buffered(0).min(2 * AHEAD), self.session.buffered(0));
     }
 
     fn at(&self, ms: u64) -> Instant {
